@@ -1,0 +1,35 @@
+//! What a deployment came to.
+
+use crate::event::Uploaded;
+use crate::package::{PackageId, Route};
+use crate::target::{AppName, Change, Proof, Release};
+
+/// What a deployment came to when all went well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The application at the target.
+    pub app: AppName,
+    /// The package that is live.
+    pub package: PackageId,
+    /// What it answers over HTTP.
+    pub routes: Vec<Route>,
+    /// The release.
+    pub release: Release,
+    /// How it ended.
+    pub ending: Ending,
+    /// What was done, in order.
+    pub changes: Vec<Change>,
+    /// What was sent to the registry.
+    pub uploaded: Uploaded,
+}
+
+/// How a deployment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was live already.
+    Unchanged,
+    /// Made live, and it answers.
+    Ready(Proof),
+    /// Made live; nobody waited.
+    NotWaited,
+}

@@ -1,0 +1,135 @@
+//! One HTTP client for every request of the run: TLS, timeouts, retries and the meaning of statuses live here only.
+
+mod error;
+mod url;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ::url::Url;
+
+pub use self::url::SafeUrl;
+pub use error::{HttpError, Kind};
+
+/// How to speak HTTP.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// A PEM file with further certificate authorities to trust.
+    pub ca_cert: Option<PathBuf>,
+    /// Whether to accept any certificate.
+    pub insecure: bool,
+    /// Whether credentials may go over plain HTTP to a host that is not loopback.
+    pub allow_insecure_credentials: bool,
+}
+
+/// The client. Cheap to clone; all clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Client {}
+
+/// Whether a request may be sent again after an unknown outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Sending it twice is the same as once: GET, PUT and PATCH with absolute values, logins.
+    Freely,
+    /// Only when it is certain that the server did not act on it (no connection, 408, 425, 429, 503 with Retry-After).
+    /// Everything else is for the caller to read back.
+    IfUntouched,
+    /// One attempt, whatever comes: readiness probes, which have a rhythm of their own.
+    Never,
+}
+
+/// What to send as the body.
+#[derive(Debug)]
+pub enum Body {
+    /// Nothing.
+    Empty,
+    /// These bytes, of this media type.
+    Bytes { content: Vec<u8>, media_type: &'static str },
+    /// A file from its start, streamed in large chunks with its Content-Length; `progress` hears how many bytes went.
+    File { file: std::fs::File, length: u64, media_type: &'static str, progress: Progress },
+}
+
+/// Hears how many bytes of a body have been handed to the network so far.
+#[derive(Clone)]
+pub struct Progress(pub std::sync::Arc<dyn Fn(u64) + Send + Sync>);
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+/// A request and how it may be treated.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: reqwest::Method,
+    /// The whole address.
+    pub url: Url,
+    /// `Accept`.
+    pub accept: &'static str,
+    /// `Authorization`, ready to be sent.
+    pub authorization: Option<crate::auth::Secret>,
+    /// The body.
+    pub body: Body,
+    /// Whether it may be sent again.
+    pub repeat: Repeat,
+    /// How long to wait for the answer's first byte after the whole body was sent; `None`: the client's default.
+    pub patience: Option<Duration>,
+    /// The longest answer to accept, in bytes.
+    pub limit: usize,
+}
+
+/// An answer, whatever its status; 3xx never gets here (redirects are refused).
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status.
+    pub status: reqwest::StatusCode,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body, complete.
+    pub body: Vec<u8>,
+    /// What was asked, for messages.
+    pub method: reqwest::Method,
+    /// What was asked, for messages.
+    pub url: SafeUrl,
+}
+
+/// A request that failed and is about to be sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryNotice {
+    /// Method and address.
+    pub what: String,
+    /// Why.
+    pub reason: String,
+    /// The attempt that failed, from 1.
+    pub attempt: u32,
+    /// How long until the next.
+    pub delay: Duration,
+}
+
+impl Client {
+    /// Makes the client. Fails when the CA file cannot be used.
+    pub fn new(config: &Config) -> Result<Client, HttpError> {
+        let _ = config;
+        todo!()
+    }
+
+    /// Sends a request, again where that is allowed, and returns the last answer. `on_retry` hears of each repetition.
+    pub async fn send(&self, request: Request, on_retry: &(dyn Fn(RetryNotice) + Sync)) -> Result<Response, HttpError> {
+        let _ = (request, on_retry);
+        todo!()
+    }
+}
+
+impl Response {
+    /// The answer where its status is 2xx, else the error that the status means.
+    pub fn success(self) -> Result<Response, HttpError> {
+        todo!()
+    }
+
+    /// The body as JSON; HTML or anything else is [`Kind::Protocol`].
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, HttpError> {
+        todo!()
+    }
+}

@@ -1,0 +1,201 @@
+//! The [`Package`]: the immutable, content-addressed bundle made from an Application.
+//!
+//! `bindle.rs` maps an Application to the bindle dialect of Spin 0.10.1 and says what cannot be mapped;
+//! `digest.rs` makes the version tag; `staging.rs` hands out the very bytes that were hashed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::app::{Application, Place};
+
+/// What an artifact looks like in its registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// An invoice and its parcels in a Bindle server, as Spin 0.10.1 reads them.
+    Bindle,
+}
+
+/// A package's name and version, build metadata included; together they are its identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageId {
+    /// The name.
+    pub name: String,
+    /// The version; build metadata tells builds of one version apart.
+    pub version: semver::Version,
+}
+
+impl std::fmt::Display for PackageId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.name, self.version)
+    }
+}
+
+/// The bundle. Equal input gives an equal package, byte for byte.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// Its identity.
+    pub id: PackageId,
+    /// The files in it, one for each digest.
+    pub blobs: Vec<Blob>,
+    /// What describes the files to the registry.
+    pub description: Description,
+    /// What it answers over HTTP, base path included, in the manifest's order.
+    pub routes: Vec<Route>,
+}
+
+impl Package {
+    /// The bytes of all files together.
+    pub fn size(&self) -> u64 {
+        self.blobs.iter().map(|blob| blob.size).sum()
+    }
+}
+
+/// The format's own description of a package.
+#[derive(Debug, Clone)]
+pub enum Description {
+    /// A Bindle invoice, unsigned.
+    Bindle(::bindle::Invoice),
+}
+
+/// One file of a package.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// Lower-case hex of the SHA-256 of its bytes.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// A name for people: a path in the application.
+    pub name: String,
+    /// Where the bytes are.
+    pub content: Content,
+}
+
+/// Where the bytes of a [`Blob`] are.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// In a file of the application, which may change under our hands: `Blob::snapshot` notices.
+    File(PathBuf),
+    /// In memory, made by us.
+    Bytes(Vec<u8>),
+}
+
+/// A path that the package answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The component that answers.
+    pub component: String,
+    /// The path with its base, without a wildcard's `/...`.
+    pub path: String,
+    /// Whether everything below is answered as well.
+    pub wildcard: bool,
+    /// The component's description.
+    pub description: Option<String>,
+}
+
+/// How the version tag gets its build metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum BuildInfo {
+    /// Derived from the content: `s` and hex digits.
+    #[default]
+    Derived,
+    /// Given by the user (`--buildinfo`).
+    Given(String),
+    /// None: the manifest's version as it is (`--no-buildinfo`).
+    Omitted,
+}
+
+/// What the user can say about packaging.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Build metadata.
+    pub build_info: BuildInfo,
+    /// Values for application variables, which a bindle can carry only as defaults.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Where the Wasm of components given by URL has been downloaded to: by lower-case hex SHA-256.
+pub type Downloads = BTreeMap<String, PathBuf>;
+
+/// A reason why an application cannot be packaged in a format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The refusal's code, stable: `E8`. `None` for refusals that are no matter of the format.
+    pub code: Option<&'static str>,
+    /// Where in the manifest.
+    pub at: Option<Place>,
+    /// The feature, and the Spin version that it would need.
+    pub message: String,
+    /// What to do instead.
+    pub remedy: String,
+}
+
+/// What a look at an application before packaging says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Findings {
+    /// Why it cannot be packaged: all reasons at once.
+    pub refusals: Vec<Refusal>,
+    /// What would be widened or left out without harm.
+    pub warnings: Vec<String>,
+}
+
+/// Why packaging failed although nothing speaks against it.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// A file of the application could not be read.
+    #[error("could not read {}", .path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not what it was when it was hashed.
+    #[error("{} changed while it was being deployed", .path.display())]
+    Changed { path: PathBuf },
+    /// A temporary copy could not be written.
+    #[error("could not store a temporary copy of {}", .path.display())]
+    Stage {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Looks for everything that speaks against packaging the application in a format. Components given by URL whose
+/// bytes are not in `downloads` are not looked into.
+pub fn check(
+    app: &Application,
+    format: Format,
+    options: &Options,
+    downloads: &Downloads,
+) -> Result<Findings, PackageError> {
+    let _ = (app, format, options, downloads);
+    todo!()
+}
+
+/// Makes the package. Reads and hashes every file: blocking. Call it only when [`check`] refuses nothing.
+pub fn assemble(
+    app: &Application,
+    format: Format,
+    options: &Options,
+    downloads: &Downloads,
+) -> Result<Package, PackageError> {
+    let _ = (app, format, options, downloads);
+    todo!()
+}
+
+/// The very bytes that were hashed, unable to change any more.
+#[derive(Debug)]
+pub enum Snapshot {
+    /// Small ones are kept in memory.
+    Bytes(Vec<u8>),
+    /// Others in a file without a name, which vanishes with its handle.
+    File(std::fs::File),
+}
+
+impl Blob {
+    /// Copies the bytes to where nobody else writes, hashing on the way: blocking. A file that is no longer what was
+    /// hashed is [`PackageError::Changed`].
+    pub fn snapshot(&self) -> Result<Snapshot, PackageError> {
+        todo!()
+    }
+}

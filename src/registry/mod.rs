@@ -1,0 +1,3 @@
+//! Where packages lie.
+
+pub mod bindle;

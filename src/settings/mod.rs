@@ -1,0 +1,1 @@
+//! What was decided: flag > environment > default, each value with its origin.

@@ -1,0 +1,190 @@
+//! The words of the abstraction.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Event, Reporter, Uploaded};
+use crate::package::{Format, PackageId, Route};
+
+/// What every call is given: who hears of progress, and whether the user has had enough.
+#[derive(Clone)]
+pub struct Context {
+    /// Hears the events.
+    pub reporter: Arc<dyn Reporter>,
+    /// Is cancelled by Ctrl-C and its kin.
+    pub cancel: CancellationToken,
+}
+
+impl Context {
+    /// Reports one event.
+    pub fn report(&self, event: Event) {
+        self.reporter.report(event);
+    }
+}
+
+/// A target's name, kind and place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetInfo {
+    /// The configured name (`staging`), or the driver's where none was given.
+    pub name: String,
+    /// The driver (`hippo`).
+    pub driver: &'static str,
+    /// Where it is, without credentials.
+    pub endpoint: String,
+}
+
+/// The name of an application at a target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AppName(pub String);
+
+impl std::fmt::Display for AppName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What [`super::Target::check`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Who we are there, where the target says so.
+    pub identity: Option<String>,
+}
+
+/// What is done to a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It was not there.
+    Create,
+    /// It is there and becomes different.
+    Update,
+    /// It is taken away.
+    Remove,
+    /// It is as it should be.
+    Keep,
+}
+
+/// One thing that is, or would be, done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What is done.
+    pub action: Action,
+    /// To what: `channel spin-deploy`.
+    pub subject: String,
+    /// From what to what, or why.
+    pub detail: Option<String>,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let verb = match self.action {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Remove => "remove",
+            Action::Keep => "keep",
+        };
+        write!(f, "{verb} {}", self.subject)?;
+        match &self.detail {
+            Some(detail) => write!(f, " ({detail})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What would be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Each change, in the order in which it would be made.
+    pub changes: Vec<Change>,
+    /// The release that is live now, as far as there is one.
+    pub current: Option<Release>,
+}
+
+impl Plan {
+    /// Whether nothing has to be done: this very package is live.
+    pub fn is_unchanged(&self) -> bool {
+        self.changes.iter().all(|change| change.action == Action::Keep)
+    }
+}
+
+/// A package as it lies in a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// Which package it is.
+    pub package: PackageId,
+    /// In which format.
+    pub format: Format,
+    /// How the registry calls it.
+    pub reference: String,
+    /// What it answers over HTTP.
+    pub routes: Vec<Route>,
+    /// What this run had to send.
+    pub uploaded: Uploaded,
+}
+
+/// A target's own name for a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseId(pub String);
+
+impl std::fmt::Display for ReleaseId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An artifact that was made live for an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The target's name for it.
+    pub id: ReleaseId,
+    /// The version that is recorded, build metadata included.
+    pub version: String,
+    /// Where the application answers, without a trailing slash.
+    pub url: Option<String>,
+    /// What was really done to make it live.
+    pub changes: Vec<Change>,
+}
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy)]
+pub enum Look<'a> {
+    /// Whether this release answers: as cheap as the target can make it, for polling.
+    Quick(&'a Release),
+    /// Whatever the target can say, the platform's own view of the application included.
+    Full,
+}
+
+/// What the target says now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Where the application stands.
+    pub phase: Phase,
+    /// The version that answers, where it can be known.
+    pub version: Option<String>,
+    /// Why it stands there, for people: "the job is pending", "connection refused".
+    pub detail: Option<String>,
+}
+
+/// Where an application stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Known, not started.
+    Pending,
+    /// On its way.
+    Progressing,
+    /// It answers; how far that proves the version says [`Proof`].
+    Ready(Proof),
+    /// It will not come up by itself.
+    Failed,
+    /// There is nothing of that name.
+    Absent,
+}
+
+/// What an answering application proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The application itself named its version: `Status::version`.
+    Version,
+    /// It is healthy, but cannot say which version it is.
+    Health,
+}
