@@ -1,7 +1,6 @@
 //! A TCP listener whose connections a handler can cut instead of answering.
 
 use std::{
-    future::Future,
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
@@ -119,6 +118,3 @@ impl Drop for Serving {
         self.0.abort();
     }
 }
-
-/// A helper for `async` blocks that are stored: boxed, sendable.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -111,10 +111,9 @@ impl Nomad {
         self.ask("POST", &format!("/v1/job/{channel}"), Some(&body))?;
         let posted = PostedJob { channel, bindle: bindle_of(&body), host: host_of(&body), body };
         let crashed = self.runner.as_ref().is_some_and(|runner| runner.has_crashed(channel));
-        if self.with(|jobs| jobs.accept(posted.clone())) || crashed {
-            if let Some(runner) = &self.runner {
-                runner.place(channel, &posted.host, &posted.bindle).await;
-            }
+        let is_new = self.with(|jobs| jobs.accept(posted.clone()));
+        if let Some(runner) = self.runner.as_ref().filter(|_| is_new || crashed) {
+            runner.place(channel, &posted.host, &posted.bindle).await;
         }
         Ok(())
     }

@@ -304,7 +304,7 @@ fn caret_range(text: &str) -> Reading<'_> {
     let upper = match (partial.minor, partial.patch) {
         _ if major > 0 => Version::new(next(major)?, 0, 0),
         (None, _) => Version::new(next(major)?, 0, 0),
-        (Some(minor), Some(patch)) if minor == 0 => Version::new(0, 0, next(patch)?),
+        (Some(0), Some(patch)) => Version::new(0, 0, next(patch)?),
         (Some(minor), _) => Version::new(0, next(minor)?, 0),
     };
     Ok(Some((vec![at_least(partial.zeroed()), below(upper)], rest)))
