@@ -1,5 +1,7 @@
 //! The parts of the fake Hippo that no recording shows: what runs, and the faults that a test can set.
 
+mod facts;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
