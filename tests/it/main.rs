@@ -1,0 +1,5 @@
+//! The one integration test binary.
+
+mod fake_hippo;
+mod support;
+mod transcripts;
