@@ -3,4 +3,5 @@
 //! Nothing in this module depends on a test harness, so that `examples/` can include it by path.
 #![allow(dead_code)]
 
+pub mod bindle;
 pub mod hippo;
