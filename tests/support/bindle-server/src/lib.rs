@@ -34,15 +34,10 @@ impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut options = Self::default();
         while let Some(name) = arguments.next() {
-            let value = arguments
-                .next()
-                .with_context(|| format!("{name} needs a value"))?;
+            let value = arguments.next().with_context(|| format!("{name} needs a value"))?;
             options.set(&name, value)?;
         }
-        ensure!(
-            !options.directory.as_os_str().is_empty(),
-            "--directory is required"
-        );
+        ensure!(!options.directory.as_os_str().is_empty(), "--directory is required");
         Ok(options)
     }
 
@@ -72,28 +67,20 @@ impl Options {
             return Ok(None);
         }
         let file = tempfile::NamedTempFile::new().context("a temporary htpasswd file")?;
-        let lines = self
-            .users
-            .iter()
-            .map(|(name, password)| htpasswd_line(name, password))
-            .collect::<Result<String>>()?;
+        let lines =
+            self.users.iter().map(|(name, password)| htpasswd_line(name, password)).collect::<Result<String>>()?;
         std::fs::write(file.path(), lines).context("writing the htpasswd file")?;
         Ok(Some(file))
     }
 }
 
 fn name_and_password(text: &str) -> Result<(String, String)> {
-    let (name, password) = text
-        .split_once(':')
-        .context("--user has the form NAME:PASSWORD")?;
+    let (name, password) = text.split_once(':').context("--user has the form NAME:PASSWORD")?;
     Ok((name.to_owned(), password.to_owned()))
 }
 
 /// One line of an htpasswd file; Bindle knows only the `$2y$` flavour of bcrypt.
 fn htpasswd_line(name: &str, password: &str) -> Result<String> {
     let hash = bcrypt::hash_with_result(password, BCRYPT_COST).context("hashing a password")?;
-    Ok(format!(
-        "{name}:{}\n",
-        hash.format_for_version(Version::TwoY)
-    ))
+    Ok(format!("{name}:{}\n", hash.format_for_version(Version::TwoY)))
 }

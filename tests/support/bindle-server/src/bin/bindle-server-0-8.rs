@@ -14,10 +14,7 @@ use bindle_test_servers::Options;
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = Options::from_env()?;
-    ensure!(
-        options.strategy.is_none(),
-        "--strategy is for generation 0.9 only"
-    );
+    ensure!(options.strategy.is_none(), "--strategy is for generation 0.9 only");
     match options.htpasswd()? {
         Some(file) => {
             let users = HttpBasic::from_file(file.path()).await?;
@@ -33,28 +30,15 @@ where
     N: Authenticator + Clone + Send + Sync + 'static,
     Z: Authorizer + Clone + Send + Sync + 'static,
 {
-    let host_key = SecretKeyEntry::new(
-        "Host <host@example.com>".to_owned(),
-        vec![SignatureRole::Host],
-    );
+    let host_key = SecretKeyEntry::new("Host <host@example.com>".to_owned(), vec![SignatureRole::Host]);
     let mut keyring = trusted_keys(options)?;
     keyring.key.push(KeyEntry::try_from(&host_key)?);
     let mut secret_keys = SecretKeyFile::default();
     secret_keys.key.push(host_key);
     let index = StrictEngine::default();
     let store = FileProvider::new(&options.directory, index.clone()).await;
-    server(
-        store,
-        index,
-        authn,
-        authz,
-        options.address()?,
-        None,
-        secret_keys,
-        VerificationStrategy::default(),
-        keyring,
-    )
-    .await
+    server(store, index, authn, authz, options.address()?, None, secret_keys, VerificationStrategy::default(), keyring)
+        .await
 }
 
 /// Reads the keyring with the crate's own types; this generation has no loader for it.

@@ -35,18 +35,7 @@ where
     secret_keys.key.push(host_key);
     let index = StrictEngine::default();
     let store = FileProvider::new(&options.directory, index.clone()).await;
-    server(
-        store,
-        index,
-        authn,
-        authz,
-        options.address()?,
-        None,
-        secret_keys,
-        strategy(options)?,
-        keyring,
-    )
-    .await
+    server(store, index, authn, authz, options.address()?, None, secret_keys, strategy(options)?, keyring).await
 }
 
 async fn trusted_keys(options: &Options) -> Result<KeyRing> {
@@ -58,10 +47,7 @@ async fn trusted_keys(options: &Options) -> Result<KeyRing> {
 
 fn strategy(options: &Options) -> Result<VerificationStrategy> {
     match &options.strategy {
-        Some(text) => text
-            .parse()
-            .map_err(anyhow::Error::msg)
-            .context("--strategy"),
+        Some(text) => text.parse().map_err(anyhow::Error::msg).context("--strategy"),
         None => Ok(VerificationStrategy::default()),
     }
 }
