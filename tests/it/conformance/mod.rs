@@ -1,0 +1,87 @@
+//! The behaviour that every driver has to show: part of the definition of [`spin_deploy::target::Target`].
+//!
+//! A driver joins with one line in [`drivers`]: a [`Place`] that makes targets and can say, from outside, what runs.
+
+mod checks;
+mod places;
+
+use async_trait::async_trait;
+use spin_deploy::package::Package;
+use spin_deploy::target::{AppName, Target};
+
+/// A fresh, empty place to deploy to, seen from outside.
+#[async_trait]
+pub trait Place: Send + Sync {
+    /// A new handle, as a new process would make it.
+    fn target(&self) -> Box<dyn Target>;
+
+    /// The version that really runs for an application: the truth, not what the target says.
+    async fn running(&self, app: &AppName) -> Option<String>;
+
+    /// Everything that is stored at the place, to be compared: reading must not change it.
+    async fn contents(&self) -> String;
+
+    /// What the driver's format makes of an application.
+    fn package(&self, app: &crate::support::app::App) -> Package {
+        crate::support::package(app)
+    }
+}
+
+/// The checks, by name.
+macro_rules! conformance {
+    ($($check:ident),+ $(,)?) => {
+        /// Every driver, every check; and the table that says so (`cargo test conformance -- --nocapture`).
+        #[tokio::test]
+        async fn conformance() {
+            let checks = [$(stringify!($check)),+];
+            println!("{:<48}{}", "check", places::DRIVERS.join("  "));
+            let mut rows = vec![String::new(); checks.len()];
+            for driver in places::DRIVERS {
+                let mut row = 0;
+                $(
+                    let place = places::open(driver).await;
+                    checks::$check(place.as_ref()).await;
+                    rows[row] += &format!("{:<width$}", "ok", width = driver.len() + 2);
+                    row += 1;
+                )+
+                assert_eq!(row, checks.len());
+            }
+            for (check, row) in checks.iter().zip(rows) {
+                println!("{check:<48}{row}");
+            }
+        }
+
+        /// Each check for each driver on its own, so that a failure has a name.
+        mod each {
+            $(
+                #[tokio::test]
+                async fn $check() {
+                    for driver in super::places::DRIVERS {
+                        let place = super::places::open(driver).await;
+                        println!("{driver}");
+                        super::checks::$check(place.as_ref()).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
+conformance! {
+    info_and_capabilities_are_plain_data,
+    check_says_that_the_place_is_there,
+    planning_changes_nothing,
+    an_empty_place_has_only_things_to_create,
+    publishing_releases_nothing,
+    publishing_again_sends_nothing,
+    a_release_runs_and_answers,
+    what_was_planned_is_what_is_applied,
+    a_second_deploy_plans_only_keep,
+    releasing_again_changes_nothing_that_runs,
+    a_new_version_takes_over,
+    an_older_version_can_be_released_again,
+    only_changed_files_are_sent,
+    applications_do_not_touch_each_other,
+    an_unknown_application_is_absent,
+    a_cancelled_run_does_nothing,
+}

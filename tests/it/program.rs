@@ -1,0 +1,106 @@
+//! The real program, run in a sealed environment.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::support::app::App;
+use crate::support::stack::{PASSWORD, Stack, USER};
+
+/// A run that is about to start.
+pub struct Program {
+    command: Command,
+    _home: TempDir,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Panics, showing everything, unless the run ended with this code.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl Program {
+    /// In this directory, without any variable but a home of its own.
+    pub fn new(directory: &Path) -> Self {
+        let home = TempDir::new().expect("a temporary directory can be made");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spin-deploy"));
+        command.env_clear().env("HOME", home.path()).current_dir(directory);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Program { command, _home: home }
+    }
+
+    /// Deploying this application to this stack, as its owner would.
+    pub fn deploying(app: &App, stack: &Stack) -> Self {
+        Program::new(app.path())
+            .env("HIPPO_URL", &stack.hippo_url())
+            .env("BINDLE_SERVER_URL", &stack.bindle_url())
+            .env("HIPPO_USERNAME", USER)
+            .env("HIPPO_PASSWORD", PASSWORD)
+            .env("SPIN_DEPLOY_APP_URL", &stack.app_url_template())
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Removes a variable.
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Runs it to its end.
+    pub async fn run(self) -> Output {
+        self.start().end().await
+    }
+
+    /// Starts it.
+    pub fn start(mut self) -> Running {
+        let child = self.command.spawn().expect("the program was built");
+        let id = child.id().expect("it was just started");
+        Running { child, id, _home: self._home }
+    }
+}
+
+/// A run under way.
+pub struct Running {
+    child: tokio::process::Child,
+    id: u32,
+    _home: TempDir,
+}
+
+impl Running {
+    /// Its process.
+    pub fn pid(&self) -> nix::unistd::Pid {
+        nix::unistd::Pid::from_raw(i32::try_from(self.id).expect("process ids are small"))
+    }
+
+    /// Waits for its end.
+    pub async fn end(self) -> Output {
+        let output = self.child.wait_with_output().await.expect("it can be waited for");
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}

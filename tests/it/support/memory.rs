@@ -1,0 +1,162 @@
+//! A target that lives in memory: proof that the pipeline needs no concrete one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use spin_deploy::event::Uploaded;
+use spin_deploy::package::{Format, Package};
+use spin_deploy::target::{
+    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, Logs, Look, NameRule, Phase, Plan,
+    Proof, Release, ReleaseId, Status, Target, TargetError, TargetInfo,
+};
+
+/// What every handle of one place shares.
+#[derive(Debug, Default)]
+pub struct Place {
+    /// The digests of stored files.
+    pub stored: BTreeSet<String>,
+    /// The version that runs, by application.
+    pub running: BTreeMap<String, String>,
+    /// What `status` answers instead of the truth, first to last, the last one for ever.
+    pub says: Vec<Phase>,
+    /// The next calls fail so, by the name of the operation.
+    pub failing: BTreeMap<&'static str, ErrorKind>,
+    /// Log lines by application.
+    pub logs: BTreeMap<String, Vec<String>>,
+    /// The operations that were called.
+    pub calls: Vec<&'static str>,
+}
+
+/// A handle to a place.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    place: Arc<Mutex<Place>>,
+    info: TargetInfo,
+    capabilities: Capabilities,
+}
+
+impl Memory {
+    /// An empty place.
+    pub fn new() -> Self {
+        let rule = NameRule { holds: |name| name != "forbidden", rule: "this name is taken by the house" };
+        Memory {
+            place: Arc::default(),
+            info: TargetInfo { name: "memory".into(), driver: "memory", endpoint: "memory:".into() },
+            capabilities: Capabilities { format: Format::Bindle, name_rules: vec![rule], max_version_length: 64 },
+        }
+    }
+
+    /// The place itself, to look at and to meddle with.
+    pub fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().expect("no test panics while it holds the lock")
+    }
+
+    fn called(&self, cx: &Context, operation: &'static str) -> Result<MutexGuard<'_, Place>, TargetError> {
+        let mut place = self.place();
+        place.calls.push(operation);
+        if cx.cancel.is_cancelled() {
+            return Err(TargetError::new(ErrorKind::Cancelled, operation));
+        }
+        match place.failing.get(operation) {
+            Some(kind) => Err(TargetError::new(*kind, format!("{operation} in memory"))),
+            None => Ok(place),
+        }
+    }
+}
+
+impl Place {
+    fn changes(&self, app: &AppName, version: &str) -> Vec<Change> {
+        let (action, detail) = match self.running.get(&app.0) {
+            None => (Action::Create, None),
+            Some(running) if running == version => (Action::Keep, None),
+            Some(running) => (Action::Update, Some(format!("{running} to {version}"))),
+        };
+        vec![Change { action, subject: format!("app {app}"), detail }]
+    }
+}
+
+fn release(app: &AppName, version: &str, changes: Vec<Change>) -> Release {
+    Release {
+        id: ReleaseId(format!("{app}@{version}")),
+        version: version.to_owned(),
+        url: Some(format!("http://{app}.localhost")),
+        changes,
+    }
+}
+
+#[async_trait]
+impl Target for Memory {
+    fn info(&self) -> &TargetInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn check(&self, cx: &Context) -> Result<Checked, TargetError> {
+        self.called(cx, "check")?;
+        Ok(Checked { identity: Some("tester".to_owned()) })
+    }
+
+    async fn plan(&self, cx: &Context, app: &AppName, package: &Package) -> Result<Plan, TargetError> {
+        let place = self.called(cx, "plan")?;
+        let current = place.running.get(&app.0).map(|version| release(app, version, Vec::new()));
+        Ok(Plan { changes: place.changes(app, &package.id.version.to_string()), current })
+    }
+
+    async fn publish(&self, cx: &Context, package: &Package) -> Result<Artifact, TargetError> {
+        let mut place = self.called(cx, "publish")?;
+        let mut uploaded = Uploaded::default();
+        for blob in &package.blobs {
+            if place.stored.insert(blob.sha256.clone()) {
+                uploaded.files += 1;
+                uploaded.bytes += blob.size;
+            }
+        }
+        Ok(Artifact {
+            package: package.id.clone(),
+            format: Format::Bindle,
+            reference: package.id.to_string(),
+            routes: package.routes.clone(),
+            uploaded,
+        })
+    }
+
+    async fn release(&self, cx: &Context, app: &AppName, artifact: &Artifact) -> Result<Release, TargetError> {
+        let mut place = self.called(cx, "release")?;
+        let version = artifact.package.version.to_string();
+        let changes = place.changes(app, &version);
+        place.running.insert(app.0.clone(), version.clone());
+        Ok(release(app, &version, changes))
+    }
+
+    async fn status(&self, cx: &Context, app: &AppName, _look: Look<'_>) -> Result<Status, TargetError> {
+        let mut place = self.called(cx, "status")?;
+        let version = place.running.get(&app.0).cloned();
+        let truth = match &version {
+            Some(_) => Phase::Ready(Proof::Version),
+            None => Phase::Absent,
+        };
+        let phase = match place.says.len() {
+            0 => truth,
+            1 => place.says[0],
+            _ => place.says.remove(0),
+        };
+        Ok(Status { phase, version, detail: Some(format!("{phase:?}")) })
+    }
+
+    fn logs(&self) -> Option<&dyn Logs> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Logs for Memory {
+    async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError> {
+        let place = self.called(cx, "logs")?;
+        let lines = place.logs.get(&app.0).cloned().unwrap_or_default();
+        Ok(lines[lines.len().saturating_sub(count)..].to_vec())
+    }
+}
