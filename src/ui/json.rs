@@ -3,9 +3,10 @@
 //! The structs here are the wire format. They are apart from [`Event`] so that the inside can change without the
 //! outside: adding a field is no new version; renaming, removing, or changing the meaning of one is.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Sink;
@@ -14,29 +15,66 @@ use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Rep
 /// The version of the format.
 const VERSION: u8 = 1;
 
+/// The progress of one transfer is written at most this often: uploads report every chunk.
+const BETWEEN_PROGRESS: SignedDuration = SignedDuration::from_millis(500);
+
 /// Writes events as JSON.
 pub struct Json {
-    out: Mutex<Sink>,
+    state: Mutex<State>,
     now: fn() -> Timestamp,
+}
+
+struct State {
+    out: Sink,
+    /// When each running transfer was last written of.
+    progress: BTreeMap<u64, Timestamp>,
 }
 
 impl Json {
     /// Writes to `out`; `now` gives the time of each event.
     pub fn new(out: Sink, now: fn() -> Timestamp) -> Self {
-        Json { out: Mutex::new(out), now }
+        Json { state: Mutex::new(State { out, progress: BTreeMap::new() }), now }
     }
 }
 
 impl Reporter for Json {
     fn report(&self, event: Event) {
-        // Milliseconds in UTC: `2026-08-01T09:30:00.000Z`.
-        let record = Record { v: VERSION, time: format!("{:.3}", (self.now)()), body: Body::of(&event) };
-        let line =
-            serde_json::to_string(&record).expect("the wire structs have text for keys and no other way to fail");
+        let now = (self.now)();
         // A poisoned lock only means that another thread panicked while it wrote.
-        let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        super::write(&mut *out, &format!("{line}\n"));
+        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if state.is_due(&event, now) {
+            super::write(&mut state.out, &line(&event, now));
+        }
     }
+}
+
+impl State {
+    fn is_due(&mut self, event: &Event, now: Timestamp) -> bool {
+        match event {
+            Event::TransferStarted { id, .. } => {
+                self.progress.insert(*id, now);
+            }
+            Event::TransferFinished { id, .. } => {
+                self.progress.remove(id);
+            }
+            Event::TransferProgress { id, .. } => {
+                let last = self.progress.entry(*id).or_insert(now);
+                if now.duration_since(*last) < BETWEEN_PROGRESS {
+                    return false;
+                }
+                *last = now;
+            }
+            _ => {}
+        }
+        true
+    }
+}
+
+fn line(event: &Event, now: Timestamp) -> String {
+    // Milliseconds in UTC: `2026-08-01T09:30:00.000Z`.
+    let record = Record { v: VERSION, time: format!("{now:.3}"), body: Body::of(event) };
+    let json = serde_json::to_string(&record).expect("the wire structs have text for keys and no other way to fail");
+    format!("{json}\n")
 }
 
 #[derive(Serialize)]
