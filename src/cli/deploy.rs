@@ -1,5 +1,6 @@
 //! `deploy`: package, upload, release, wait.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -141,13 +142,22 @@ fn packaging(args: &DeployArgs, settings: &Settings, reporter: &dyn Reporter) ->
         (None, true) => BuildInfo::Omitted,
         (None, false) => BuildInfo::Derived,
     };
-    let mut options = package::Options { build_info, ..package::Options::default() };
-    for (name, value) in &args.application.variables {
-        if options.variables.insert(name.clone(), value.clone()).is_some() {
+    Ok(package::Options { build_info, variables: variables(&args.application.variables)? })
+}
+
+/// `NAME=VALUE` for each; a value may be empty and may hold further `=`. Errors show no values.
+fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut variables = BTreeMap::new();
+    for text in given {
+        let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(Failure::new(ExitCode::Usage, "could not use a --variable: it is not NAME=VALUE")
+                .hint("--variable NAME=VALUE"));
+        };
+        if variables.insert(name.to_owned(), value.to_owned()).is_some() {
             return Err(Failure::new(ExitCode::Usage, format!("--variable gives {name:?} twice")));
         }
     }
-    Ok(options)
+    Ok(variables)
 }
 
 fn finished(outcome: &Outcome, started: Instant) -> Finished {
@@ -181,7 +191,7 @@ fn route_url(base: &str, route: &Route) -> RouteUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Origin;
+    use crate::settings::{Key, Origin};
 
     #[test]
     fn an_unknown_target_is_told_what_there_is() {
@@ -206,6 +216,33 @@ mod tests {
         ] {
             assert_eq!(route_url(base, &route(path)).url, expected);
         }
+    }
+
+    #[test]
+    fn variables_have_a_name_and_are_given_once() {
+        let parse = |texts: &[&str]| variables(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let good = parse(&["a=b", "c=", "d=e=f"]).unwrap();
+        assert_eq!(good, [("a", "b"), ("c", ""), ("d", "e=f")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        for bad in [&["hunter2"][..], &["=hunter2"], &["a=hunter2", "a=hunter2"]] {
+            let failure = parse(bad).unwrap_err();
+            assert_eq!(failure.code, ExitCode::Usage);
+            assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_on_the_command_line_earn_a_warning() {
+        let mut flags = Layer::default();
+        for key in [Key::HippoToken, Key::HippoUrl, Key::BindlePassword] {
+            flags.set(key, "x", Origin::Flag(key.flag()));
+        }
+        assert_eq!(
+            exposed_secrets(&flags),
+            [
+                "--hippo-token can be seen in the list of processes: set HIPPO_TOKEN instead",
+                "--bindle-password can be seen in the list of processes: set BINDLE_PASSWORD instead",
+            ]
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ const NAME: &str = "spin-deploy";
 
 /// Deploy the Spin application in this directory and return when it answers.
 #[derive(Parser)]
-#[command(name = NAME, version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(name = NAME, version, propagate_version = true, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(after_help = args::AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
