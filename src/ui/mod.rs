@@ -47,3 +47,6 @@ impl Streams {
 pub fn write(sink: &mut dyn Write, text: &str) {
     let _ = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
 }
+
+#[cfg(test)]
+mod tests;
