@@ -111,14 +111,12 @@ fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
     if let Some(driver) = targets::find(&target.value) {
         return Ok(driver);
     }
-    let mut failure =
-        Failure::new(ExitCode::Usage, format!("there is no target {:?}, which {} names", target.value, target.origin));
     let near = |driver: &&Driver| strsim::jaro(driver.kind, &target.value.to_lowercase()) >= NEAR;
-    if let Some(driver) = DRIVERS.iter().find(near) {
-        failure = failure.hint(format!("did you mean {}?", driver.kind));
-    }
+    let meant = DRIVERS.iter().find(near).map(|driver| format!(": did you mean {}?", driver.kind)).unwrap_or_default();
+    let message = format!("there is no target {:?}, which {} names{meant}", target.value, target.origin);
     let known = DRIVERS.iter().map(|driver| format!("{} ({})", driver.kind, driver.summary));
-    Err(failure.hint(format!("one of these: {}", known.collect::<Vec<_>>().join(", "))))
+    let known = known.collect::<Vec<_>>().join(", ");
+    Err(Failure::new(ExitCode::Usage, message).hint(format!("one of these: {known}")))
 }
 
 /// A warning for each secret on the command line.
@@ -199,9 +197,9 @@ mod tests {
         assert_eq!(driver(&target("hippo")).unwrap().kind, "hippo");
         let near = driver(&target("hipo")).unwrap_err();
         assert_eq!(near.code, ExitCode::Usage);
-        assert_eq!(near.message, "there is no target \"hipo\", which SPIN_DEPLOY_TARGET names");
-        assert_eq!(near.hints[0], "did you mean hippo?");
+        assert_eq!(near.message, "there is no target \"hipo\", which SPIN_DEPLOY_TARGET names: did you mean hippo?");
         let far = driver(&target("kubernetes")).unwrap_err();
+        assert!(far.message.ends_with("names"), "{}", far.message);
         assert_eq!(far.hints, ["one of these: hippo (Hippo on Nomad, with a Bindle registry)"]);
     }
 

@@ -1,6 +1,7 @@
 //! The command line: the only place that knows clap.
 //!
 //! `args.rs` holds what was typed, one file a command what it does, `failure.rs` what an error means to the caller.
+#![allow(clippy::result_large_err, reason = "a failure comes once a run, and holds all that is told about it")]
 
 mod args;
 mod deploy;

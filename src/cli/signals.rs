@@ -4,8 +4,9 @@
 //! follows the first within a second is the same wish.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Signals this close to the first are its twins.
@@ -120,5 +121,21 @@ mod tests {
         for (millis, expected) in table {
             assert_eq!(presses.press(begin + Duration::from_millis(millis)), expected, "after {millis} ms");
         }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_cancels_and_another_one_later_stops() {
+        use nix::sys::signal::{Signal, raise};
+        let (stop, said) = (Stop::default(), CancellationToken::new());
+        let on_cancel = said.clone();
+        listen(stop.clone(), move || on_cancel.cancel()).unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        stop.gently.cancelled().await;
+        said.cancelled().await;
+        assert!(!stop.at_once.is_cancelled());
+        tokio::time::advance(TWINS).await;
+        raise(Signal::SIGHUP).unwrap();
+        stop.at_once.cancelled().await;
     }
 }

@@ -51,7 +51,8 @@ fn every_route_leads_to_the_same_arguments() {
 
 #[test]
 fn older_spellings_are_understood() {
-    let table: &[(&str, fn(&DeployArgs) -> bool)] = &[
+    type Case = (&'static str, fn(&DeployArgs) -> bool);
+    let table: &[Case] = &[
         ("-f shop", |args| args.application.from == Path::new("shop")),
         ("--file shop", |args| args.application.from == Path::new("shop")),
         ("--from-file shop", |args| args.application.from == Path::new("shop")),

@@ -47,3 +47,31 @@ impl Reporter for Watch {
         self.reporter.report(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Recorder(Mutex<Vec<Event>>);
+
+    impl Reporter for Recorder {
+        fn report(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    #[test]
+    fn the_last_event_is_the_last() {
+        let recorder = Arc::new(Recorder::default());
+        let watch = Watch::new(Arc::clone(&recorder) as Arc<dyn Reporter>);
+        let started = Event::StepStarted { step: Step::Publish, subject: "shop".to_owned() };
+        let last = crate::cli::Failure::new(crate::cli::ExitCode::Cancelled, "cancelled").event();
+        watch.report(started.clone());
+        watch.report(last.clone());
+        watch.report(last.clone());
+        watch.report(Event::Note { message: "late".to_owned() });
+        assert_eq!(watch.step(), Some(Step::Publish));
+        assert_eq!(*recorder.0.lock().unwrap(), [started, last]);
+    }
+}

@@ -114,7 +114,7 @@ impl State {
 
     fn waiting(&mut self, what: &str, elapsed: Duration) {
         if let Some(live) = &mut self.live {
-            return live.spin(&format!("{} … waiting for {what}", self.doing));
+            return live.spin(&format!("{} … still waiting for {what}", self.doing));
         }
         if self.mentioned.is_none_or(|mentioned| elapsed >= mentioned + BETWEEN_WAITS) {
             self.mentioned = Some(elapsed);

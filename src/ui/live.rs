@@ -43,9 +43,8 @@ impl Live {
         }
         while self.bars.len() < rows.len() {
             let bar = self.lines.add(ProgressBar::no_length());
-            bar.set_style(style(
-                "  {msg:32!} [{bar:24}] {decimal_bytes:>10} of {decimal_total_bytes:<10} {decimal_bytes_per_sec}",
-            ));
+            // 77 columns: it fits the narrowest terminal there is.
+            bar.set_style(style("  {msg:28!} [{bar:20}] {decimal_bytes:>9} of {decimal_total_bytes:<9}"));
             self.bars.push(bar);
         }
         for (bar, row) in self.bars.iter().zip(rows) {

@@ -52,8 +52,7 @@ fn an_unknown_target_is_told_what_there_is() {
     let (code, out, err) = run(&[], &[("SPIN_DEPLOY_TARGET", "hipo")]);
     assert_eq!((code, out.as_str()), (2, ""));
     insta::assert_snapshot!(err, @r#"
-    error: there is no target "hipo", which SPIN_DEPLOY_TARGET names
-      try: did you mean hippo?
+    error: there is no target "hipo", which SPIN_DEPLOY_TARGET names: did you mean hippo?
       try: one of these: hippo (Hippo on Nomad, with a Bindle registry)
     "#);
 }
