@@ -49,8 +49,10 @@ struct State {
     streams: Streams,
     look: Look,
     live: Option<Live>,
-    /// What the running step is doing: `packaging shop 1.4.0`.
-    doing: String,
+    /// What the running step is doing: `packaging`.
+    doing: &'static str,
+    /// And with what: `shop 1.4.0`.
+    subject: String,
     /// When a wait of the running step was last mentioned.
     mentioned: Option<Duration>,
     transfers: Transfers,
@@ -60,8 +62,8 @@ impl Human {
     /// Writes to these streams.
     pub fn new(streams: Streams, look: Look) -> Self {
         let live = (look.moving && look.verbosity > Verbosity::Quiet).then(Live::new);
-        let (doing, mentioned, transfers) = (String::new(), None, Transfers::default());
-        Human(Mutex::new(State { streams, look, live, doing, mentioned, transfers }))
+        let (doing, subject, mentioned, transfers) = ("", String::new(), None, Transfers::default());
+        Human(Mutex::new(State { streams, look, live, doing, subject, mentioned, transfers }))
     }
 }
 
@@ -81,7 +83,7 @@ impl Reporter for Human {
 impl State {
     fn progress(&mut self, event: Event) {
         match event {
-            Event::StepStarted { step, subject } => self.step_started(step, &subject),
+            Event::StepStarted { step, subject } => self.step_started(step, subject),
             Event::StepFinished { summary, elapsed, .. } => self.step_finished(&summary, elapsed),
             Event::Warning { message } => self.say(WARN, "warning: ", &message),
             Event::Note { message } => self.say(FAINT, "note: ", &message),
@@ -97,28 +99,31 @@ impl State {
         }
     }
 
-    fn step_started(&mut self, step: Step, subject: &str) {
-        self.doing = format!("{} {subject}", doing(step));
+    fn step_started(&mut self, step: Step, subject: String) {
+        self.doing = doing(step);
+        self.subject = subject;
         self.mentioned = None;
         if let Some(live) = &mut self.live {
-            live.spin(&self.doing);
+            live.spin(&format!("{} {}", self.doing, self.subject));
         }
     }
 
     fn step_finished(&mut self, summary: &str, elapsed: Duration) {
         self.clear();
         let summary = if summary.is_empty() { "done" } else { summary };
-        let line = format!("{} … {summary} in {}", self.doing, text::duration(elapsed));
+        let line = format!("{} {} … {summary} in {}", self.doing, self.subject, text::duration(elapsed));
         self.say(GOOD, if self.look.moving { "✓ " } else { "" }, &line);
     }
 
     fn waiting(&mut self, what: &str, elapsed: Duration) {
+        // What a step waits for is often nothing but its own end.
+        let waits = if what == self.subject { format!("{} {what}", self.doing) } else { format!("waiting for {what}") };
         if let Some(live) = &mut self.live {
-            return live.spin(&format!("{} … still waiting for {what}", self.doing));
+            return live.spin(&format!("still {waits}"));
         }
         if self.mentioned.is_none_or(|mentioned| elapsed >= mentioned + BETWEEN_WAITS) {
             self.mentioned = Some(elapsed);
-            self.say(FAINT, "still waiting ", &format!("for {what} ({})", text::duration(elapsed)));
+            self.say(FAINT, "still ", &format!("{waits} ({})", text::duration(elapsed)));
         }
     }
 

@@ -113,6 +113,7 @@ fn good_run() -> Vec<Event> {
         Event::Warning { message: "a file named .env is packaged\u{202e}".to_owned() },
         ended(Step::Package, "12 files, 3.1 MB", 200),
         started(Step::Publish, "shop 1.4.0"),
+        Event::Waiting { what: "shop 1.4.0".to_owned(), elapsed: Duration::from_millis(2500) },
         Event::TransferStarted {
             id: 1,
             direction: Direction::Upload,
