@@ -17,7 +17,9 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Where lines are only added (a pipe, a CI log), a wait is mentioned at most this often.
+/// Where lines are only added (a pipe, a CI log), a wait is first mentioned after this time,
+const SILENCE: Duration = Duration::from_millis(2500);
+/// and then at most this often.
 const BETWEEN_WAITS: Duration = Duration::from_secs(10);
 
 /// How much to say.
@@ -117,11 +119,13 @@ impl State {
 
     fn waiting(&mut self, what: &str, elapsed: Duration) {
         // What a step waits for is often nothing but its own end.
-        let waits = if what == self.subject { format!("{} {what}", self.doing) } else { format!("waiting for {what}") };
+        let detail = if what == self.subject { String::new() } else { format!(": {what}") };
+        let waits = format!("{} {}{detail}", self.doing, self.subject);
         if let Some(live) = &mut self.live {
             return live.spin(&format!("still {waits}"));
         }
-        if self.mentioned.is_none_or(|mentioned| elapsed >= mentioned + BETWEEN_WAITS) {
+        let due = self.mentioned.map_or(SILENCE, |mentioned| mentioned + BETWEEN_WAITS);
+        if elapsed >= due {
             self.mentioned = Some(elapsed);
             self.say(FAINT, "still ", &format!("{waits} ({})", text::duration(elapsed)));
         }

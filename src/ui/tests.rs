@@ -60,7 +60,7 @@ fn ended(step: Step, summary: &str, millis: u64) -> Event {
 }
 
 fn waiting(millis: u64) -> Event {
-    Event::Waiting { what: "an answer: the job is pending".to_owned(), elapsed: Duration::from_millis(millis) }
+    Event::Waiting { what: "the job is pending".to_owned(), elapsed: Duration::from_millis(millis) }
 }
 
 fn finished() -> Finished {
@@ -132,6 +132,7 @@ fn good_run() -> Vec<Event> {
         Event::TransferFinished { id: 2, ok: false },
         ended(Step::Publish, "", 12_300),
         started(Step::Wait, "shop"),
+        waiting(50),
         waiting(2_500),
         waiting(5_000),
         waiting(12_500),
