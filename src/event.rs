@@ -114,12 +114,27 @@ pub struct Failed {
     pub message: String,
     /// Why, outermost first.
     pub causes: Vec<String>,
+    /// Each thing that is wrong with the application, where that is the reason.
+    pub problems: Vec<Problem>,
     /// What to do next: runnable commands or short advice.
     pub hints: Vec<String>,
     /// What is live now, as far as it is known.
     pub live: Option<String>,
     /// The application's last log lines, where the target has them.
     pub logs: Vec<String>,
+}
+
+/// One thing that is wrong with the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The refusal's code, stable: `E8`.
+    pub code: Option<&'static str>,
+    /// Where: `spin.toml:12: component.api.source`.
+    pub at: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 /// A fact about progress.

@@ -13,3 +13,11 @@ pub mod settings;
 pub mod target;
 pub mod targets;
 pub mod ui;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The whole program: `args` begin with the program's own name.
+pub fn run(args: Vec<OsString>, environment: settings::env::Environment, streams: ui::Streams) -> ExitCode {
+    cli::main(args, &environment, streams).into()
+}

@@ -1,1 +1,153 @@
 //! The command line: the only place that knows clap.
+//!
+//! `args.rs` holds what was typed, one file a command what it does, `failure.rs` what an error means to the caller.
+#![allow(clippy::result_large_err, reason = "a failure comes once a run, and holds all that is told about it")]
+
+mod args;
+mod deploy;
+mod exit_code;
+mod failure;
+mod logging;
+mod panic;
+mod signals;
+mod watch;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use jiff::Timestamp;
+
+use crate::event::{Event, Reporter};
+use crate::settings::env::Environment;
+use crate::ui::{self, Human, Json, Streams};
+use args::{Colour, DeployArgs, Format, OutputArgs};
+use failure::Failure;
+use watch::Watch;
+
+pub use exit_code::ExitCode;
+
+/// The name of the crate's own binary; Spin's plugin archive gives it another.
+const NAME: &str = "spin-deploy";
+
+/// Deploy the Spin application in this directory and return when it answers.
+#[derive(Parser)]
+#[command(name = NAME, version, propagate_version = true, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(after_help = args::AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Without a command, deploy is meant: Spin passes the word on some routes and swallows it on others.
+    #[command(flatten)]
+    deploy: DeployArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Package, upload, release and wait: what happens without a command, too.
+    #[command(after_help = args::AFTER_HELP)]
+    Deploy(Box<DeployArgs>),
+}
+
+/// Parses and runs. `args` begin with the program's own name.
+pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) -> ExitCode {
+    panic::remember();
+    let mut command = Cli::command().bin_name(bin_name(environment, std::env::current_exe().ok().as_deref()));
+    let parsed = command.try_get_matches_from_mut(&args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, &args, environment, streams),
+    };
+    logging::start(environment);
+    match cli.command {
+        None => conclude(reporter(&cli.deploy.output, environment, streams), |watch| {
+            deploy::run(&cli.deploy, environment, watch)
+        }),
+        Some(Command::Deploy(args)) => {
+            conclude(reporter(&args.output, environment, streams), |watch| deploy::run(&args, environment, watch))
+        }
+    }
+}
+
+/// Runs a command and reports how it ended: exactly one last event, whatever happens.
+fn conclude(
+    reporter: Arc<dyn Reporter>,
+    command: impl FnOnce(&Arc<Watch>) -> Result<crate::event::Finished, Failure>,
+) -> ExitCode {
+    let watch = Arc::new(Watch::new(reporter));
+    let (event, code) = match panic::catch(|| command(&watch)) {
+        Ok(finished) => (Event::Finished(Box::new(finished)), ExitCode::Success),
+        Err(failure) => (failure.event(), failure.code),
+    };
+    watch.report(event);
+    code
+}
+
+/// Who hears of the run.
+fn reporter(output: &OutputArgs, environment: &Environment, streams: Streams) -> Arc<dyn Reporter> {
+    match output.format {
+        Format::Json => Arc::new(Json::new(streams.out, Timestamp::now)),
+        Format::Human => {
+            let look = ui::Look {
+                verbosity: output.verbosity(),
+                colour: coloured(output.color, environment, streams.err_is_terminal),
+                moving: streams.err_is_terminal && !environment.dumb_terminal(),
+            };
+            Arc::new(Human::new(streams, look))
+        }
+    }
+}
+
+fn coloured(choice: Colour, environment: &Environment, is_terminal: bool) -> bool {
+    match choice {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => is_terminal && !environment.no_color() && !environment.dumb_terminal(),
+    }
+}
+
+/// What is printed when the arguments are no command: help, the version, or what is wrong with them.
+fn not_parsed(error: &clap::Error, args: &[OsString], environment: &Environment, mut streams: Streams) -> ExitCode {
+    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !asked_for && typed(args, "--format").is_some_and(|format| format == "json") {
+        let failure = Failure::usage(error);
+        Json::new(streams.out, Timestamp::now).report(failure.event());
+        return failure.code;
+    }
+    let colour = match typed(args, "--color").as_deref() {
+        Some("always") => Colour::Always,
+        Some("never") => Colour::Never,
+        _ => Colour::Auto,
+    };
+    let (sink, is_terminal, code) = if asked_for {
+        (&mut streams.out, streams.out_is_terminal, ExitCode::Success)
+    } else {
+        (&mut streams.err, streams.err_is_terminal, ExitCode::Usage)
+    };
+    let text = error.render();
+    let text = if coloured(colour, environment, is_terminal) { text.ansi().to_string() } else { text.to_string() };
+    ui::write(sink, &text);
+    code
+}
+
+/// The value of an option in arguments that could not be parsed, as well as can be told.
+fn typed(args: &[OsString], option: &str) -> Option<String> {
+    let texts: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+    let apart = texts.windows(2).find(|pair| pair[0] == option).map(|pair| pair[1]);
+    let joined = texts.iter().find_map(|text| text.strip_prefix(option)?.strip_prefix('='));
+    apart.or(joined).map(str::to_owned)
+}
+
+/// What the help calls the program: what the user types to get here.
+fn bin_name(environment: &Environment, executable: Option<&Path>) -> String {
+    let stem = executable.and_then(Path::file_stem).and_then(|stem| stem.to_str());
+    match (environment.spin(), stem) {
+        (Some(_), Some(stem)) => format!("spin {stem}"),
+        _ => NAME.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,176 @@
 //! What was decided: flag > environment > default, each value with its origin.
+//!
+//! `key.rs` lists what can be set, `layer.rs` holds what one place says, `env.rs` is the only reader of the
+//! environment, and [`resolve`] decides. Empty variables count as unset.
+
+pub mod env;
+mod error;
+mod key;
+mod layer;
+mod url;
+
+use std::path::PathBuf;
+
+use ::url::Url;
+
+use crate::auth::{Credential, Login, Secret};
+use crate::{http, targets};
+
+pub use error::SettingsError;
+pub use key::Key;
+pub use layer::{Layer, Layers, Origin, Setting};
+pub use url::UrlProblem;
+
+/// The target when nothing else is said.
+const DEFAULT_TARGET: &str = "hippo";
+/// The channel when nothing else is said (SIP 001).
+const DEFAULT_CHANNEL: &str = "spin-deploy";
+
+/// Everything that can be set on more than one layer, decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The driver to deploy with.
+    pub target: Setting<String>,
+    /// Hippo's channel.
+    pub channel: Setting<String>,
+    /// The channel's domain.
+    pub domain: Option<Setting<String>>,
+    /// Hippo's address.
+    pub hippo_url: Option<Setting<Url>>,
+    /// Who we are at Hippo; the origin is the token's, or the username's.
+    pub credential: Option<Setting<Credential>>,
+    /// The Bindle server's address.
+    pub bindle_url: Option<Setting<Url>>,
+    /// Who we are at the Bindle server; the origin is the username's.
+    pub bindle_login: Option<Setting<Login>>,
+    /// The file with the key that signs invoices.
+    pub signing_key: Option<Setting<PathBuf>>,
+    /// How a channel's domain becomes the application's URL.
+    pub app_url: Option<Setting<String>>,
+    /// A file with further certificate authorities.
+    pub ca_cert: Option<Setting<PathBuf>>,
+    /// Whether any certificate will do.
+    pub insecure: Setting<bool>,
+    /// Whether credentials may go over plain HTTP to other machines.
+    pub allow_insecure_credentials: Setting<bool>,
+    /// Whether versions stay without build metadata.
+    pub no_buildinfo: Setting<bool>,
+    /// What the user should know about how this was decided.
+    pub notes: Vec<String>,
+}
+
+impl Settings {
+    /// What drivers are made from.
+    pub fn config(&self) -> targets::Config {
+        targets::Config {
+            http: http::Config {
+                ca_cert: value(&self.ca_cert),
+                insecure: self.insecure.value,
+                allow_insecure_credentials: self.allow_insecure_credentials.value,
+            },
+            hippo: targets::hippo::Config {
+                url: value(&self.hippo_url),
+                credential: value(&self.credential),
+                bindle_url: value(&self.bindle_url),
+                bindle_login: value(&self.bindle_login),
+                signing_key: value(&self.signing_key),
+                channel: self.channel.value.clone(),
+                domain: value(&self.domain),
+                app_url: value(&self.app_url),
+            },
+        }
+    }
+}
+
+fn value<T: Clone>(setting: &Option<Setting<T>>) -> Option<T> {
+    setting.as_ref().map(|setting| setting.value.clone())
+}
+
+/// Decides. `layers` stand in order of precedence, the highest first.
+pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
+    let layers = Layers(layers);
+    let mut notes: Vec<String> = layers.notes().map(str::to_owned).collect();
+    Ok(Settings {
+        target: layers.text(Key::Target)?.unwrap_or(Setting::default_of(DEFAULT_TARGET.to_owned())),
+        channel: layers.text(Key::Channel)?.unwrap_or(Setting::default_of(DEFAULT_CHANNEL.to_owned())),
+        domain: layers.text(Key::Domain)?,
+        hippo_url: address(&layers, Key::HippoUrl)?,
+        credential: hippo_credential(&layers, &mut notes)?,
+        bindle_url: address(&layers, Key::BindleServer)?,
+        bindle_login: bindle_login(&layers)?,
+        signing_key: layers.path(Key::SigningKey),
+        app_url: layers.text(Key::AppUrl)?,
+        ca_cert: layers.path(Key::CaCert),
+        insecure: layers.switch(Key::Insecure)?,
+        allow_insecure_credentials: layers.switch(Key::AllowInsecureCredentials)?,
+        no_buildinfo: layers.switch(Key::NoBuildinfo)?,
+        notes,
+    })
+}
+
+fn address(layers: &Layers<'_>, key: Key) -> Result<Option<Setting<Url>>, SettingsError> {
+    let Some(Setting { value, origin }) = layers.text(key)? else { return Ok(None) };
+    match url::parse(&value) {
+        Ok(value) => Ok(Some(Setting { value, origin })),
+        Err(problem) => Err(SettingsError::Url { origin, problem }),
+    }
+}
+
+/// A token, or a username and a password: one layer may not say both, and the highest that says either decides.
+fn hippo_credential(
+    layers: &Layers<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Option<Setting<Credential>>, SettingsError> {
+    const LOGIN: [Key; 2] = [Key::HippoUsername, Key::HippoPassword];
+    for layer in layers.0 {
+        let login = LOGIN.iter().find_map(|key| layer.origin(*key));
+        if let (Some(token), Some(login)) = (layer.origin(Key::HippoToken), login) {
+            return Err(SettingsError::TokenAndLogin { token, login });
+        }
+    }
+    let says_either = |layer: &&Layer| layer.has(Key::HippoToken) || LOGIN.iter().any(|key| layer.has(*key));
+    let Some(deciding) = layers.0.iter().find(says_either) else { return Ok(None) };
+    if deciding.has(Key::HippoToken) {
+        let Some(token) = layers.text(Key::HippoToken)? else { return Ok(None) };
+        notes.extend(overridden(token.origin, LOGIN.iter().filter_map(|key| layers.origin(*key))));
+        return Ok(Some(token.map(|token| Credential::Token(Secret::new(token)))));
+    }
+    let login = match (layers.text(Key::HippoUsername)?, layers.text(Key::HippoPassword)?) {
+        (Some(username), Some(password)) => username.map(|username| login(username, password.value)),
+        (Some(username), None) => {
+            return Err(SettingsError::HalfHippoLogin { given: username.origin, missing: Key::HippoPassword });
+        }
+        (None, Some(password)) => {
+            return Err(SettingsError::HalfHippoLogin { given: password.origin, missing: Key::HippoUsername });
+        }
+        (None, None) => return Ok(None),
+    };
+    notes.extend(overridden(login.origin, layers.origin(Key::HippoToken)));
+    Ok(Some(login.map(Credential::Password)))
+}
+
+fn bindle_login(layers: &Layers<'_>) -> Result<Option<Setting<Login>>, SettingsError> {
+    match (layers.text(Key::BindleUsername)?, layers.text(Key::BindlePassword)?) {
+        (Some(username), Some(password)) => Ok(Some(username.map(|username| login(username, password.value)))),
+        (Some(username), None) => {
+            Err(SettingsError::HalfBindleLogin { given: username.origin, missing: Key::BindlePassword })
+        }
+        (None, Some(password)) => {
+            Err(SettingsError::HalfBindleLogin { given: password.origin, missing: Key::BindleUsername })
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn login(username: String, password: String) -> Login {
+    Login { username, password: Secret::new(password) }
+}
+
+/// The note that a higher layer's credential hides others.
+fn overridden(used: Origin, hidden: impl IntoIterator<Item = Origin>) -> Option<String> {
+    let hidden: Vec<String> = hidden.into_iter().map(|origin| origin.to_string()).collect();
+    if hidden.is_empty() { None } else { Some(format!("{used} is used and not {}", hidden.join(" and "))) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,52 @@
 //! What people and machines see: reporters for events, streams, colour.
+//!
+//! [`Human`] writes lines for people to stderr and the URL to stdout; [`Json`] writes one JSON object a line to
+//! stdout and nothing else anywhere.
+
+mod human;
+mod json;
+mod live;
+mod text;
+mod transfers;
+
+use std::io::{IsTerminal, Write};
+
+pub use human::{Human, Look, Verbosity};
+pub use json::Json;
+
+/// Where output goes.
+pub type Sink = Box<dyn Write + Send>;
+
+/// The two streams of a program, and whether a person looks at the second.
+pub struct Streams {
+    /// Data.
+    pub out: Sink,
+    /// Words for people.
+    pub err: Sink,
+    /// Whether `out` is a terminal.
+    pub out_is_terminal: bool,
+    /// Whether `err` is a terminal.
+    pub err_is_terminal: bool,
+}
+
+impl Streams {
+    /// Those of this process. They take ANSI colours on every system.
+    pub fn of_process() -> Self {
+        let (out, err) = (std::io::stdout(), std::io::stderr());
+        Streams {
+            out_is_terminal: out.is_terminal(),
+            err_is_terminal: err.is_terminal(),
+            out: Box::new(anstream::AutoStream::new(out, anstream::ColorChoice::Always)),
+            err: Box::new(anstream::AutoStream::new(err, anstream::ColorChoice::Always)),
+        }
+    }
+}
+
+/// Writes a text that nobody may be listening to any more. A reader that went away (`spin deploy | head -0`) does not
+/// make a deployment a failure, and there is no better place to complain about a stream that cannot be written.
+pub fn write(sink: &mut dyn Write, text: &str) {
+    let _ = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! Exactly what was typed: no decisions here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum};
+use semver::BuildMetadata;
+
+use crate::settings::{Key, Layer, Origin};
+use crate::ui::Verbosity;
+
+/// What stands below the options.
+pub const AFTER_HELP: &str = "\
+Example:
+  HIPPO_TOKEN=… spin-deploy --hippo-url https://hippo.example.com \\
+    --bindle-server https://bindle.example.com/v1
+
+Exit codes: 0 live · 2 usage · 3 application · 4 login · 5 network · 6 upload · 7, 8 release ·
+9 unknown · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.";
+
+/// The longest time to wait that makes sense.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The options of `deploy`.
+#[derive(Args)]
+pub struct DeployArgs {
+    #[command(flatten)]
+    pub application: ApplicationArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub hippo: HippoArgs,
+    #[command(flatten)]
+    pub packaging: PackagingArgs,
+    #[command(flatten)]
+    pub waiting: WaitingArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What to deploy.
+#[derive(Args)]
+#[command(next_help_heading = "Application")]
+pub struct ApplicationArgs {
+    /// The manifest, or a directory that holds spin.toml
+    #[arg(short, long, value_name = "PATH", default_value = ".", aliases = ["file", "from-file"])]
+    pub from: PathBuf,
+
+    /// Give an application variable its value; may be repeated
+    // Taken apart later: clap's errors show the value, which may be a secret.
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    pub variables: Vec<String>,
+}
+
+/// Where to deploy it.
+#[derive(Args)]
+#[command(next_help_heading = "Target")]
+pub struct TargetArgs {
+    /// Where to deploy [default: hippo] [env: SPIN_DEPLOY_TARGET]
+    #[arg(short, long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub target: Option<String>,
+}
+
+/// How to get there.
+#[derive(Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// Trust these authorities, too [env: SPIN_DEPLOY_CA_CERT]
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+
+    /// Accept any certificate
+    #[arg(short = 'k', long)]
+    pub insecure: bool,
+
+    /// Send credentials over plain HTTP to other machines
+    #[arg(long)]
+    pub allow_insecure_credentials: bool,
+}
+
+/// What the Hippo target needs.
+#[derive(Args)]
+#[command(next_help_heading = "Hippo")]
+pub struct HippoArgs {
+    /// Hippo's address [env: HIPPO_URL]
+    #[arg(long, value_name = "URL", alias = "hippo-server", value_parser = NonEmptyStringValueParser::new())]
+    pub hippo_url: Option<String>,
+
+    /// A token, instead of a username [env: HIPPO_TOKEN]
+    #[arg(long, value_name = "TOKEN", value_parser = NonEmptyStringValueParser::new())]
+    pub hippo_token: Option<String>,
+
+    /// A user at Hippo [env: HIPPO_USERNAME]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub hippo_username: Option<String>,
+
+    /// The user's password [env: HIPPO_PASSWORD]
+    #[arg(long, value_name = "PASSWORD", value_parser = NonEmptyStringValueParser::new())]
+    pub hippo_password: Option<String>,
+
+    /// The channel [default: spin-deploy] [env: SPIN_DEPLOY_CHANNEL]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub channel: Option<String>,
+
+    /// The channel's domain [default: the one that it has]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub domain: Option<String>,
+
+    /// The app's URL, of its {domain} [env: SPIN_DEPLOY_APP_URL]
+    #[arg(long, value_name = "TEMPLATE", value_parser = NonEmptyStringValueParser::new())]
+    pub app_url: Option<String>,
+
+    /// The Bindle server [env: BINDLE_SERVER_URL or BINDLE_URL]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    pub bindle_server: Option<String>,
+
+    /// A user at the Bindle server [env: BINDLE_USERNAME]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub bindle_username: Option<String>,
+
+    /// The user's password [env: BINDLE_PASSWORD]
+    #[arg(long, value_name = "PASSWORD", value_parser = NonEmptyStringValueParser::new())]
+    pub bindle_password: Option<String>,
+
+    /// Sign packages with this key [env: SPIN_DEPLOY_SIGNING_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub signing_key: Option<PathBuf>,
+}
+
+/// How to package it.
+#[derive(Args)]
+#[command(next_help_heading = "Packaging")]
+pub struct PackagingArgs {
+    /// Build metadata for the version [default: made from the content]
+    #[arg(long, value_name = "META", value_parser = build_info, conflicts_with = "no_buildinfo")]
+    pub buildinfo: Option<String>,
+
+    /// No build metadata [env: SPIN_DEPLOY_NO_BUILDINFO]
+    #[arg(long)]
+    pub no_buildinfo: bool,
+}
+
+/// How long to wait.
+#[derive(Args)]
+#[command(next_help_heading = "Waiting")]
+pub struct WaitingArgs {
+    /// How long to wait for an answer: 90s, 2m, 0 (not at all)
+    #[arg(long, value_name = "DURATION", default_value = "5m", alias = "readiness-timeout", value_parser = timeout)]
+    pub timeout: Duration,
+
+    /// Return as soon as it is released
+    #[arg(long, conflicts_with = "timeout")]
+    pub no_wait: bool,
+}
+
+/// What is printed, and how.
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Words for people, or JSON, one object a line
+    #[arg(long, value_name = "human|json", value_enum, default_value_t, hide_possible_values = true)]
+    pub format: Format,
+
+    /// Print errors and the URL only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Print each file and each change as well
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// When to use colours [env: NO_COLOR]
+    #[arg(long, value_name = "auto|always|never", value_enum, default_value_t, hide_possible_values = true)]
+    pub color: Colour,
+}
+
+/// For whom to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    #[default]
+    Human,
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Colour {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl DeployArgs {
+    /// The layer of settings that the flags make.
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::default();
+        let texts = [
+            (Key::Target, &self.target.target),
+            (Key::HippoUrl, &self.hippo.hippo_url),
+            (Key::HippoToken, &self.hippo.hippo_token),
+            (Key::HippoUsername, &self.hippo.hippo_username),
+            (Key::HippoPassword, &self.hippo.hippo_password),
+            (Key::Channel, &self.hippo.channel),
+            (Key::Domain, &self.hippo.domain),
+            (Key::AppUrl, &self.hippo.app_url),
+            (Key::BindleServer, &self.hippo.bindle_server),
+            (Key::BindleUsername, &self.hippo.bindle_username),
+            (Key::BindlePassword, &self.hippo.bindle_password),
+        ];
+        for (key, text) in texts {
+            if let Some(text) = text {
+                layer.set(key, text, Origin::Flag(key.flag()));
+            }
+        }
+        let paths = [(Key::CaCert, &self.connection.ca_cert), (Key::SigningKey, &self.hippo.signing_key)];
+        for (key, path) in paths {
+            if let Some(path) = path {
+                layer.set(key, path, Origin::Flag(key.flag()));
+            }
+        }
+        let switches = [
+            (Key::Insecure, self.connection.insecure),
+            (Key::AllowInsecureCredentials, self.connection.allow_insecure_credentials),
+            (Key::NoBuildinfo, self.packaging.no_buildinfo),
+        ];
+        for (key, on) in switches {
+            if on {
+                layer.set(key, "true", Origin::Flag(key.flag()));
+            }
+        }
+        layer
+    }
+}
+
+impl WaitingArgs {
+    /// How long to wait; `None`: not at all.
+    pub fn patience(&self) -> Option<Duration> {
+        Some(self.timeout).filter(|timeout| !self.no_wait && !timeout.is_zero())
+    }
+}
+
+impl OutputArgs {
+    /// How much to say.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// The part of a semantic version after its `+`.
+fn build_info(text: &str) -> Result<String, String> {
+    match BuildMetadata::new(text) {
+        Ok(build) if !build.is_empty() => Ok(text.to_owned()),
+        _ => Err("build metadata is made of letters, digits, - and single dots between them".to_owned()),
+    }
+}
+
+/// `90s`, `5m`, `1h 30m`; a bare number is seconds.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let parsed = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            humantime::parse_duration(text).map_err(|_| "write 90s, 5m, 1h, or a number of seconds".to_owned())?
+        }
+    };
+    if parsed > LONGEST_TIMEOUT { Err("the longest is 24h".to_owned()) } else { Ok(parsed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("0", 0), ("60", 60), ("90s", 90), ("5m", 300), ("1h 30m", 5400), ("24h", 86400)] {
+            assert_eq!(timeout(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "-1", "5 parsecs", "1.5", "25h", "18446744073709551615", "99999999999999999999"] {
+            assert!(timeout(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn build_metadata_is_that_of_semver() {
+        for text in ["s1f2e", "20260801.1", "a-b", "007"] {
+            assert_eq!(build_info(text).as_deref(), Ok(text));
+        }
+        for text in ["", "a..b", "a_b", "a+b", "ü"] {
+            assert!(build_info(text).is_err(), "{text}");
+        }
+    }
+}

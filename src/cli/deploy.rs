@@ -1,0 +1,251 @@
+//! `deploy`: package, upload, release, wait.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::deploy::{self, Ending, Outcome, Request};
+use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
+use crate::fetch::Downloader;
+use crate::http::Client;
+use crate::package::{self, BuildInfo, Route};
+use crate::settings::env::{Environment, VARIABLES};
+use crate::settings::{self, Layer, Setting, Settings};
+use crate::target::Context;
+use crate::targets::{self, DRIVERS, Driver};
+
+use super::args::DeployArgs;
+use super::signals::{self, Stop};
+use super::watch::Watch;
+use super::{ExitCode, Failure, NAME};
+
+/// Names closer than this (Jaro, 0 to 1) are taken for slips.
+const NEAR: f64 = 0.7;
+
+/// Decides the settings and deploys.
+pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Finished, Failure> {
+    let started = Instant::now();
+    let flags = args.layer();
+    for message in exposed_secrets(&flags) {
+        watch.report(Event::Warning { message });
+    }
+    let settings = settings::resolve(&[flags, environment.layer()])?;
+    let package = packaging(args, &settings, watch.as_ref())?;
+    for message in &settings.notes {
+        watch.report(Event::Note { message: message.clone() });
+    }
+    let driver = driver(&settings.target)?;
+    let request = Request { from: args.application.from.clone(), package, timeout: args.waiting.patience() };
+    // Not the request: it holds the values of variables, which may be secret.
+    tracing::debug!(?settings, "decided");
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
+    let outcome = runtime.block_on(until_stopped(driver, &settings.config(), &request, watch));
+    // Whatever still runs on a blocking thread after a second Ctrl-C is not waited for.
+    runtime.shutdown_background();
+    Ok(finished(&outcome?, started))
+}
+
+/// Deploys, unless the user loses patience.
+async fn until_stopped(
+    driver: &Driver,
+    config: &targets::Config,
+    request: &Request,
+    watch: &Arc<Watch>,
+) -> Result<Outcome, Failure> {
+    let stop = Stop::default();
+    let on_cancel = {
+        let watch = Arc::clone(watch);
+        let message = "stopping when nothing is in flight any more; once more stops at once";
+        move || watch.report(Event::Note { message: message.to_owned() })
+    };
+    signals::listen(stop.clone(), on_cancel).map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
+    let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently };
+    tokio::select! {
+        outcome = connect_and_deploy(driver, config, request, &cx) => outcome,
+        () = stop.at_once.cancelled() => Err(aborted(watch.step())),
+    }
+}
+
+async fn connect_and_deploy(
+    driver: &Driver,
+    config: &targets::Config,
+    request: &Request,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let target = (driver.connect)(config)?;
+    let client = Client::new(&config.http)?;
+    let fetch = Downloader { client, cache: cache(), reporter: Arc::clone(&cx.reporter) };
+    Ok(deploy::run(cx, target.as_ref(), &fetch, request).await?)
+}
+
+/// What is known when everything was dropped.
+fn aborted(step: Option<Step>) -> Failure {
+    let live = match step {
+        None | Some(Step::Load | Step::Package | Step::Plan | Step::Publish) => {
+            "what was live before; nothing was released"
+        }
+        Some(Step::Release) => "not known: the release was under way",
+        Some(Step::Wait) => "the new release, which had not answered yet",
+    };
+    let mut failure = Failure::new(ExitCode::Cancelled, "cancelled at once");
+    failure.live = Some(live.to_owned());
+    failure.hint("run the same command again: it converges")
+}
+
+/// Where downloads are kept.
+fn cache() -> PathBuf {
+    match directories::ProjectDirs::from("", "", NAME) {
+        Some(directories) => directories.cache_dir().to_owned(),
+        // Not even a home directory: contents are checked against their digests anyway.
+        None => std::env::temp_dir().join(NAME),
+    }
+}
+
+/// The driver that `--target` names.
+fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
+    if let Some(driver) = targets::find(&target.value) {
+        return Ok(driver);
+    }
+    let near = |driver: &&Driver| strsim::jaro(driver.kind, &target.value.to_lowercase()) >= NEAR;
+    let meant = DRIVERS.iter().find(near).map(|driver| format!(": did you mean {}?", driver.kind)).unwrap_or_default();
+    let message = format!("there is no target {:?}, which {} names{meant}", target.value, target.origin);
+    let known = DRIVERS.iter().map(|driver| format!("{} ({})", driver.kind, driver.summary));
+    let known = known.collect::<Vec<_>>().join(", ");
+    Err(Failure::new(ExitCode::Usage, message).hint(format!("one of these: {known}")))
+}
+
+/// A warning for each secret on the command line.
+fn exposed_secrets(flags: &Layer) -> Vec<String> {
+    let secrets = VARIABLES.iter().filter(|variable| variable.secret);
+    let exposed = secrets.filter_map(|variable| Some((flags.origin(variable.key?)?, variable.name)));
+    exposed
+        .map(|(flag, variable)| format!("{flag} can be seen in the list of processes: set {variable} instead"))
+        .collect()
+}
+
+fn packaging(args: &DeployArgs, settings: &Settings, reporter: &dyn Reporter) -> Result<package::Options, Failure> {
+    let build_info = match (&args.packaging.buildinfo, settings.no_buildinfo.value) {
+        (Some(given), omit) => {
+            if omit {
+                let message = format!("--buildinfo is used and not {}", settings.no_buildinfo.origin);
+                reporter.report(Event::Note { message });
+            }
+            BuildInfo::Given(given.clone())
+        }
+        (None, true) => BuildInfo::Omitted,
+        (None, false) => BuildInfo::Derived,
+    };
+    Ok(package::Options { build_info, variables: variables(&args.application.variables)? })
+}
+
+/// `NAME=VALUE` for each; a value may be empty and may hold further `=`. Errors show no values.
+fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut variables = BTreeMap::new();
+    for text in given {
+        let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(Failure::new(ExitCode::Usage, "could not use a --variable: it is not NAME=VALUE")
+                .hint("--variable NAME=VALUE"));
+        };
+        if variables.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Failure::new(ExitCode::Usage, format!("--variable gives {name:?} twice")));
+        }
+    }
+    Ok(variables)
+}
+
+fn finished(outcome: &Outcome, started: Instant) -> Finished {
+    let (kind, proven) = match outcome.ending {
+        Ending::Unchanged => (OutcomeKind::Unchanged, false),
+        Ending::Ready(proof) => (OutcomeKind::Released, proof == crate::target::Proof::Version),
+        Ending::NotWaited => (OutcomeKind::ReleasedUnwatched, false),
+    };
+    let url = outcome.release.url.clone();
+    let routes = url.iter().flat_map(|url| outcome.routes.iter().map(move |route| route_url(url, route)));
+    Finished {
+        outcome: kind,
+        app: outcome.app.to_string(),
+        version: outcome.package.version.to_string(),
+        release: Some(outcome.release.id.to_string()),
+        routes: routes.collect(),
+        url,
+        proven,
+        changes: outcome.changes.iter().map(ToString::to_string).collect(),
+        uploaded: outcome.uploaded,
+        elapsed: started.elapsed(),
+    }
+}
+
+fn route_url(base: &str, route: &Route) -> RouteUrl {
+    let url = format!("{}/{}", base.trim_end_matches('/'), route.path.trim_start_matches('/'));
+    let Route { component, wildcard, description, .. } = route.clone();
+    RouteUrl { component, url, wildcard, description }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Key, Origin};
+
+    #[test]
+    fn an_unknown_target_is_told_what_there_is() {
+        let target = |value: &str| Setting { value: value.to_owned(), origin: Origin::Variable("SPIN_DEPLOY_TARGET") };
+        assert_eq!(driver(&target("hippo")).unwrap().kind, "hippo");
+        let near = driver(&target("hipo")).unwrap_err();
+        assert_eq!(near.code, ExitCode::Usage);
+        assert_eq!(near.message, "there is no target \"hipo\", which SPIN_DEPLOY_TARGET names: did you mean hippo?");
+        let far = driver(&target("kubernetes")).unwrap_err();
+        assert!(far.message.ends_with("names"), "{}", far.message);
+        assert_eq!(far.hints, ["one of these: hippo (Hippo on Nomad, with a Bindle registry)"]);
+    }
+
+    #[test]
+    fn routes_stand_below_the_url() {
+        let route =
+            |path: &str| Route { component: "c".to_owned(), path: path.to_owned(), wildcard: true, description: None };
+        for (base, path, expected) in [
+            ("https://a.example", "/", "https://a.example/"),
+            ("https://a.example", "", "https://a.example/"),
+            ("https://a.example", "/x/y", "https://a.example/x/y"),
+        ] {
+            assert_eq!(route_url(base, &route(path)).url, expected);
+        }
+    }
+
+    #[test]
+    fn variables_have_a_name_and_are_given_once() {
+        let parse = |texts: &[&str]| variables(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let good = parse(&["a=b", "c=", "d=e=f"]).unwrap();
+        assert_eq!(good, [("a", "b"), ("c", ""), ("d", "e=f")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        for bad in [&["hunter2"][..], &["=hunter2"], &["a=hunter2", "a=hunter2"]] {
+            let failure = parse(bad).unwrap_err();
+            assert_eq!(failure.code, ExitCode::Usage);
+            assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_on_the_command_line_earn_a_warning() {
+        let mut flags = Layer::default();
+        for key in [Key::HippoToken, Key::HippoUrl, Key::BindlePassword] {
+            flags.set(key, "x", Origin::Flag(key.flag()));
+        }
+        assert_eq!(
+            exposed_secrets(&flags),
+            [
+                "--hippo-token can be seen in the list of processes: set HIPPO_TOKEN instead",
+                "--bindle-password can be seen in the list of processes: set BINDLE_PASSWORD instead",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_run_that_was_dropped_says_what_is_live() {
+        assert_eq!(aborted(Some(Step::Publish)).live.unwrap(), "what was live before; nothing was released");
+        assert_eq!(aborted(Some(Step::Release)).live.unwrap(), "not known: the release was under way");
+    }
+}

@@ -1,0 +1,294 @@
+//! What an error means to the caller: exit code, causes, hints. One `From` for each module's error.
+
+use std::error::Error;
+
+use crate::app::{FetchError, FetchErrorKind, LoadError};
+use crate::cli::ExitCode;
+use crate::deploy::DeployError;
+use crate::event::{Event, Failed, Problem, Step};
+use crate::http::{HttpError, Kind};
+use crate::package::{PackageError, Refusal};
+use crate::settings::SettingsError;
+use crate::target::{ErrorKind, Release, Status, TargetError};
+
+/// An error at the boundary, with everything that the user is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// How the process exits.
+    pub code: ExitCode,
+    /// What we were doing, to which thing.
+    pub message: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What is wrong with the application.
+    pub problems: Vec<Problem>,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// What is live now, as far as it is known.
+    pub live: Option<String>,
+    /// The application's last log lines.
+    pub logs: Vec<String>,
+}
+
+impl Failure {
+    /// A failure without a cause.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Failure {
+            code,
+            message: message.into(),
+            causes: Vec::new(),
+            problems: Vec::new(),
+            hints: Vec::new(),
+            live: None,
+            logs: Vec::new(),
+        }
+    }
+
+    /// A failure of this error and its causes.
+    pub fn of(code: ExitCode, error: &dyn Error) -> Self {
+        let mut failure = Failure::new(code, error.to_string());
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Many libraries' errors repeat their cause in their own text.
+            if !failure.causes.last().unwrap_or(&failure.message).contains(&text) {
+                failure.causes.push(text);
+            }
+            cause = error.source();
+        }
+        failure
+    }
+
+    /// Arguments that could not be parsed.
+    pub fn usage(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let message = text.split("\n\n").next().unwrap_or(&text);
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let mut failure = Failure::new(ExitCode::Usage, message.trim_end());
+        let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+        failure.hints.extend(tips.map(str::to_owned));
+        failure.hint("read --help")
+    }
+
+    /// Adds advice.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The last event of the run.
+    pub fn event(&self) -> Event {
+        Event::Failed(Box::new(Failed {
+            code: self.code.number(),
+            reason: self.code.name(),
+            message: self.message.clone(),
+            causes: self.causes.clone(),
+            problems: self.problems.clone(),
+            hints: self.hints.clone(),
+            live: self.live.clone(),
+            logs: self.logs.clone(),
+        }))
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let code = match &error {
+            SettingsError::NotUnicode { .. }
+            | SettingsError::Url { .. }
+            | SettingsError::NotASwitch { .. }
+            | SettingsError::TokenAndLogin { .. }
+            | SettingsError::HalfBindleLogin { .. } => ExitCode::Usage,
+            SettingsError::HalfHippoLogin { .. } => ExitCode::Unauthenticated,
+        };
+        Failure { hints: error.hints(), ..Failure::of(code, &error) }
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        let code = match error.kind {
+            Kind::InvalidConfig => ExitCode::Usage,
+            Kind::Unauthenticated | Kind::PermissionDenied => ExitCode::Unauthenticated,
+            Kind::Conflict => ExitCode::Conflict,
+            Kind::NotFound
+            | Kind::Rejected
+            | Kind::Unreachable
+            | Kind::Protocol
+            | Kind::ServerFailed
+            | Kind::Interrupted => ExitCode::Unreachable,
+        };
+        Failure::of(code, &error)
+    }
+}
+
+/// A target that could not be made: no step had begun.
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        Failure { hints: error.hints.clone(), ..Failure::of(target_code(Step::Load, error.kind), &error) }
+    }
+}
+
+impl From<DeployError> for Failure {
+    fn from(error: DeployError) -> Self {
+        let failure = Failure::of(deploy_code(&error), &error);
+        match error {
+            DeployError::Load(error) => Failure { problems: load_problems(error), ..failure },
+            DeployError::Refused { refusals, .. } => {
+                Failure { problems: refusals.into_iter().map(refusal).collect(), ..failure }
+            }
+            DeployError::Fetch { source, .. } => Failure { hints: fetch_hints(&source), ..failure },
+            DeployError::Package(error) => Failure { hints: package_hints(&error), ..failure },
+            DeployError::Target { step, source, .. } => {
+                let hints = if source.hints.is_empty() { target_hints(step, source.kind) } else { source.hints };
+                Failure { hints, live: live_after(step, source.kind), ..failure }
+            }
+            DeployError::ReleaseFailed { release, status, logs, .. } => Failure {
+                causes: status.detail.clone().into_iter().collect(),
+                live: Some(live(&release, Some(&status))),
+                logs,
+                ..failure
+            },
+            DeployError::NotReady { release, status, logs, .. } => Failure {
+                causes: status.as_ref().and_then(|status| status.detail.clone()).into_iter().collect(),
+                live: Some(live(&release, status.as_ref())),
+                logs,
+                hints: vec!["run the same command again with a longer --timeout: what is uploaded stays".to_owned()],
+                ..failure
+            },
+            DeployError::Cancelled { live, .. } => Failure { live, ..failure },
+        }
+    }
+}
+
+fn deploy_code(error: &DeployError) -> ExitCode {
+    match error {
+        DeployError::Load(_) | DeployError::Refused { .. } => ExitCode::InvalidApplication,
+        DeployError::Fetch { source, .. } => fetch_code(source.kind),
+        DeployError::Package(error) => package_code(error),
+        DeployError::Target { step, source, .. } => target_code(*step, source.kind),
+        DeployError::ReleaseFailed { .. } => ExitCode::ReleaseFailed,
+        DeployError::NotReady { .. } => ExitCode::OutcomeUnknown,
+        DeployError::Cancelled { .. } => ExitCode::Cancelled,
+    }
+}
+
+fn fetch_code(kind: FetchErrorKind) -> ExitCode {
+    match kind {
+        FetchErrorKind::Unreachable => ExitCode::Unreachable,
+        FetchErrorKind::DigestMismatch => ExitCode::InvalidApplication,
+        // A cache that cannot be written is a matter of how this machine is set up: trying again does not help.
+        FetchErrorKind::Storage => ExitCode::Usage,
+    }
+}
+
+fn package_code(error: &PackageError) -> ExitCode {
+    match error {
+        PackageError::Read { .. } | PackageError::Changed { .. } => ExitCode::InvalidApplication,
+        PackageError::Stage { .. } => ExitCode::UploadFailed,
+    }
+}
+
+/// What a target's failure means at a step. Until the release was asked for, nothing was changed.
+fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
+    match kind {
+        ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => ExitCode::Unauthenticated,
+        ErrorKind::Conflict => ExitCode::Conflict,
+        ErrorKind::InvalidConfig => ExitCode::Usage,
+        ErrorKind::Unsupported => ExitCode::InvalidApplication,
+        ErrorKind::Cancelled => ExitCode::Cancelled,
+        ErrorKind::OutcomeUnknown => ExitCode::OutcomeUnknown,
+        ErrorKind::Unexpected => ExitCode::Unexpected,
+        ErrorKind::Unreachable => match step {
+            // Released, and sight was lost.
+            Step::Wait => ExitCode::OutcomeUnknown,
+            Step::Load | Step::Package | Step::Plan | Step::Publish | Step::Release => ExitCode::Unreachable,
+        },
+        ErrorKind::Interrupted => match step {
+            Step::Wait => ExitCode::OutcomeUnknown,
+            Step::Publish => ExitCode::UploadFailed,
+            Step::Load | Step::Package | Step::Plan | Step::Release => ExitCode::Unreachable,
+        },
+        ErrorKind::Rejected | ErrorKind::NotFound => match step {
+            Step::Wait => ExitCode::OutcomeUnknown,
+            Step::Publish => ExitCode::UploadFailed,
+            Step::Release => ExitCode::ReleaseRefused,
+            // What answers is not what the target speaks to.
+            Step::Load | Step::Package | Step::Plan => ExitCode::Unreachable,
+        },
+    }
+}
+
+fn load_problems(error: LoadError) -> Vec<Problem> {
+    let problem = |problem: crate::app::Problem| Problem {
+        code: None,
+        at: Some(problem.at.to_string()),
+        message: problem.message,
+        hint: problem.hint,
+    };
+    error.problems.into_iter().map(problem).collect()
+}
+
+fn refusal(refusal: Refusal) -> Problem {
+    Problem {
+        code: refusal.code,
+        at: refusal.at.map(|at| at.to_string()),
+        message: refusal.message,
+        hint: Some(refusal.remedy).filter(|remedy| !remedy.is_empty()),
+    }
+}
+
+fn fetch_hints(error: &FetchError) -> Vec<String> {
+    let hint = match error.kind {
+        FetchErrorKind::Unreachable => return Vec::new(),
+        FetchErrorKind::DigestMismatch => "correct the digest in the manifest, if the new content is what you want",
+        FetchErrorKind::Storage => "make room, or set XDG_CACHE_HOME to a directory that can be written",
+    };
+    vec![hint.to_owned()]
+}
+
+fn package_hints(error: &PackageError) -> Vec<String> {
+    let hint = match error {
+        PackageError::Read { .. } => return Vec::new(),
+        PackageError::Changed { .. } => "run the same command again when the build has ended",
+        PackageError::Stage { .. } => "make room, or set TMPDIR to a directory that can be written; then run it again",
+    };
+    vec![hint.to_owned()]
+}
+
+/// Advice where the target has none.
+fn target_hints(step: Step, kind: ErrorKind) -> Vec<String> {
+    let hint = match (step, kind) {
+        (Step::Publish, ErrorKind::Interrupted | ErrorKind::Unreachable) => {
+            "run the same command again: it sends only what is missing"
+        }
+        (_, ErrorKind::OutcomeUnknown | ErrorKind::Interrupted) => "run the same command again: it converges",
+        _ => return Vec::new(),
+    };
+    vec![hint.to_owned()]
+}
+
+/// What is live after a step failed.
+fn live_after(step: Step, kind: ErrorKind) -> Option<String> {
+    let live = match (step, kind) {
+        (_, ErrorKind::OutcomeUnknown) => "not known: the release was asked for, and sight was lost",
+        (Step::Load | Step::Package | Step::Plan | Step::Publish, _) => "what was live before; nothing was released",
+        (Step::Release, _) => return None,
+        (Step::Wait, _) => "the new release, as far as the target was heard",
+    };
+    Some(live.to_owned())
+}
+
+fn live(release: &Release, status: Option<&Status>) -> String {
+    let answering = status.and_then(|status| status.version.as_ref()).filter(|version| **version != release.version);
+    let url = release.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+    match answering {
+        Some(answering) => {
+            format!("release {} ({}){url}, where {answering} still answers", release.id, release.version)
+        }
+        None => format!("release {} ({}){url}", release.id, release.version),
+    }
+}
+
+#[cfg(test)]
+mod tests;

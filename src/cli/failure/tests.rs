@@ -1,0 +1,183 @@
+//! Tables of errors and what they come to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::app::Place;
+use crate::package::PackageId;
+use crate::target::{Phase, ReleaseId};
+
+const STEPS: [Step; 6] = [Step::Load, Step::Package, Step::Plan, Step::Publish, Step::Release, Step::Wait];
+
+fn place(line: usize, key: &str) -> Place {
+    Place { file: PathBuf::from("spin.toml"), line, key: key.to_owned() }
+}
+
+fn package() -> PackageId {
+    PackageId { name: "shop".to_owned(), version: "1.4.0+s1f".parse().unwrap() }
+}
+
+fn release() -> Release {
+    Release {
+        id: ReleaseId("17".to_owned()),
+        version: "1.4.0+s1f".to_owned(),
+        url: Some("https://shop.example".to_owned()),
+        changes: Vec::new(),
+    }
+}
+
+fn at_target(step: Step, kind: ErrorKind) -> Failure {
+    let source = TargetError::new(kind, "read the application").because(anyhow::anyhow!("it is raining"));
+    DeployError::Target { step, subject: "shop".to_owned(), source }.into()
+}
+
+#[test]
+fn a_target_failure_means_by_step_and_kind() {
+    use ErrorKind::*;
+    // load, package, plan, publish, release, wait
+    let table: [(ErrorKind, [u8; 6]); 12] = [
+        (Unauthenticated, [4, 4, 4, 4, 4, 4]),
+        (PermissionDenied, [4, 4, 4, 4, 4, 4]),
+        (NotFound, [5, 5, 5, 6, 7, 9]),
+        (Conflict, [11, 11, 11, 11, 11, 11]),
+        (Rejected, [5, 5, 5, 6, 7, 9]),
+        (Unreachable, [5, 5, 5, 5, 5, 9]),
+        (Interrupted, [5, 5, 5, 6, 5, 9]),
+        (OutcomeUnknown, [9, 9, 9, 9, 9, 9]),
+        (Unsupported, [3, 3, 3, 3, 3, 3]),
+        (InvalidConfig, [2, 2, 2, 2, 2, 2]),
+        (Cancelled, [130, 130, 130, 130, 130, 130]),
+        (Unexpected, [1, 1, 1, 1, 1, 1]),
+    ];
+    for (kind, codes) in table {
+        for (step, code) in STEPS.into_iter().zip(codes) {
+            assert_eq!(at_target(step, kind).code.number(), code, "{kind:?} at {step:?}");
+        }
+    }
+}
+
+#[test]
+fn other_failures_have_their_codes() {
+    let io = || std::io::Error::other("no space left");
+    let path = || PathBuf::from("a.wasm");
+    let fetch = |kind| DeployError::Fetch {
+        at: place(3, "component.a.source"),
+        source: FetchError { url: "https://example.com/a.wasm".to_owned(), kind, source: "down".into() },
+    };
+    let status = Status { phase: Phase::Failed, version: None, detail: None };
+    let not_ready = |status| DeployError::NotReady {
+        package: package(),
+        release: release(),
+        status,
+        logs: vec![],
+        timeout: Duration::from_secs(300),
+    };
+    let table: Vec<(DeployError, u8)> = vec![
+        (LoadError { manifest: path(), problems: vec![] }.into(), 3),
+        (DeployError::Refused { target: "hippo".to_owned(), refusals: vec![] }, 3),
+        (fetch(FetchErrorKind::Unreachable), 5),
+        (fetch(FetchErrorKind::DigestMismatch), 3),
+        (fetch(FetchErrorKind::Storage), 2),
+        (PackageError::Read { path: path(), source: io() }.into(), 3),
+        (PackageError::Changed { path: path() }.into(), 3),
+        (PackageError::Stage { path: path(), source: io() }.into(), 6),
+        (
+            DeployError::ReleaseFailed { package: package(), release: release(), status: status.clone(), logs: vec![] },
+            8,
+        ),
+        (not_ready(Some(status)), 9),
+        (not_ready(None), 9),
+        (DeployError::Cancelled { step: Step::Publish, live: None }, 130),
+    ];
+    for (error, code) in table {
+        let shown = error.to_string();
+        assert_eq!(Failure::from(error).code.number(), code, "{shown}");
+    }
+}
+
+#[test]
+fn settings_failures_have_their_codes() {
+    use crate::settings::{Key, Origin};
+    let given = Origin::Flag("--x");
+    let table = [
+        (SettingsError::NotUnicode { origin: given }, 2),
+        (SettingsError::TokenAndLogin { token: given, login: given }, 2),
+        (SettingsError::HalfBindleLogin { given, missing: Key::BindlePassword }, 2),
+        (SettingsError::HalfHippoLogin { given, missing: Key::HippoPassword }, 4),
+    ];
+    for (error, code) in table {
+        assert_eq!(Failure::from(error).code.number(), code);
+    }
+}
+
+#[test]
+fn a_chain_is_told_once() {
+    let failure = at_target(Step::Publish, ErrorKind::Interrupted);
+    assert_eq!(failure.message, "could not publish shop");
+    assert_eq!(failure.causes, ["read the application", "it is raining"]);
+    assert_eq!(failure.live.unwrap(), "what was live before; nothing was released");
+    assert_eq!(failure.hints, ["run the same command again: it sends only what is missing"]);
+
+    let repeating = anyhow::anyhow!("down").context("the server is down").context("could not connect");
+    assert_eq!(Failure::of(ExitCode::Unreachable, repeating.as_ref()).causes, ["the server is down"]);
+}
+
+#[test]
+fn a_targets_own_hints_come_first() {
+    let source = TargetError::new(ErrorKind::Interrupted, "push").hint("look at the server's disk");
+    let error = DeployError::Target { step: Step::Publish, subject: "shop".to_owned(), source };
+    assert_eq!(Failure::from(error).hints, ["look at the server's disk"]);
+}
+
+#[test]
+fn all_problems_are_told_with_their_place() {
+    let problem = |line, hint: Option<&str>| crate::app::Problem {
+        at: place(line, "component.api.source"),
+        message: "no such file".to_owned(),
+        hint: hint.map(str::to_owned),
+    };
+    let problems = vec![problem(12, Some("spin build")), problem(0, None)];
+    let load = Failure::from(DeployError::Load(LoadError { manifest: PathBuf::from("spin.toml"), problems }));
+    let told: Vec<_> = load.problems.iter().map(|p| (p.at.as_deref().unwrap(), p.hint.as_deref())).collect();
+    assert_eq!(
+        told,
+        [("spin.toml:12: component.api.source", Some("spin build")), ("spin.toml: component.api.source", None)]
+    );
+
+    let refusal = Refusal { code: Some("E8"), at: None, message: "redis".to_owned(), remedy: "use http".to_owned() };
+    let refused = Failure::from(DeployError::Refused { target: "hippo".to_owned(), refusals: vec![refusal] });
+    assert_eq!(
+        refused.problems,
+        [Problem { code: Some("E8"), at: None, message: "redis".to_owned(), hint: Some("use http".to_owned()) }]
+    );
+}
+
+#[test]
+fn a_failed_release_says_why_and_what_answers() {
+    let status = Status {
+        phase: Phase::Failed,
+        version: Some("1.3.0".to_owned()),
+        detail: Some("the allocation failed".to_owned()),
+    };
+    let logs = vec!["panicked".to_owned()];
+    let failure = Failure::from(DeployError::ReleaseFailed { package: package(), release: release(), status, logs });
+    assert_eq!(failure.message, "shop/1.4.0+s1f was released, but it failed");
+    assert_eq!(failure.causes, ["the allocation failed"]);
+    assert_eq!(failure.live.unwrap(), "release 17 (1.4.0+s1f) at https://shop.example, where 1.3.0 still answers");
+    assert_eq!(failure.logs, ["panicked"]);
+}
+
+#[test]
+fn usage_errors_keep_their_tips() {
+    use clap::Parser as _;
+    #[derive(clap::Parser)]
+    struct Options {
+        #[arg(long)]
+        _channel: Option<String>,
+    }
+    let error = Options::try_parse_from(["x", "--chanel", "a"]).err().unwrap();
+    let failure = Failure::usage(&error);
+    assert_eq!(failure.message, "unexpected argument '--chanel' found");
+    assert_eq!(failure.hints, ["a similar argument exists: '--channel'", "read --help"]);
+}

@@ -1,0 +1,122 @@
+//! The help as a whole, and the routes by which arguments come.
+
+use super::*;
+use crate::settings::Key;
+
+fn parse(words: &str) -> Result<DeployArgs, clap::Error> {
+    let words = std::iter::once(NAME).chain(words.split_whitespace());
+    let cli = Cli::try_parse_from(words)?;
+    Ok(match cli.command {
+        None => cli.deploy,
+        Some(Command::Deploy(args)) => *args,
+    })
+}
+
+fn help(command: &mut clap::Command) -> String {
+    command.render_help().to_string()
+}
+
+#[test]
+fn clap_finds_nothing_wrong() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn the_help_shows_everything_on_a_screen_and_a_half() {
+    let help = help(&mut Cli::command().term_width(100));
+    assert!(help.lines().count() <= 60, "{} lines", help.lines().count());
+    assert!(help.lines().all(|line| line.chars().count() <= 100));
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn the_help_of_the_word_has_the_same_options() {
+    let options = |help: &str| {
+        let start = help.find("Application:").unwrap();
+        help[start..].to_owned()
+    };
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    let of_word = help(command.find_subcommand_mut("deploy").unwrap());
+    assert_eq!(options(&of_word), options(&help(&mut command)));
+}
+
+#[test]
+fn every_route_leads_to_the_same_arguments() {
+    for words in ["--channel x -k", "deploy --channel x -k", "deploy -k --channel=x"] {
+        let layer = parse(words).unwrap_or_else(|error| panic!("{words}: {error}")).layer();
+        assert!(layer.has(Key::Channel) && layer.has(Key::Insecure), "{words}");
+    }
+}
+
+#[test]
+fn older_spellings_are_understood() {
+    type Case = (&'static str, fn(&DeployArgs) -> bool);
+    let table: &[Case] = &[
+        ("-f shop", |args| args.application.from == Path::new("shop")),
+        ("--file shop", |args| args.application.from == Path::new("shop")),
+        ("--from-file shop", |args| args.application.from == Path::new("shop")),
+        ("--hippo-server http://x", |args| args.hippo.hippo_url.as_deref() == Some("http://x")),
+        ("--readiness-timeout 60", |args| args.waiting.patience().is_some_and(|timeout| timeout.as_secs() == 60)),
+        ("", |args| args.waiting.patience().is_some_and(|timeout| timeout.as_secs() == 300)),
+        ("--timeout 0", |args| args.waiting.patience().is_none()),
+        ("--no-wait", |args| args.waiting.patience().is_none()),
+    ];
+    for (words, holds) in table {
+        assert!(holds(&parse(words).unwrap_or_else(|error| panic!("{words}: {error}"))), "{words}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let table = [
+        "frob",
+        "deploy frob",
+        "--hippo-url",
+        "--hippo-url=",
+        "--buildinfo a --no-buildinfo",
+        "--buildinfo a_b",
+        "--timeout soon",
+        "--timeout 5m --no-wait",
+        "-q -v",
+        "--format xml",
+        "--override-compatibility-check",
+    ];
+    for words in table {
+        assert!(parse(words).is_err(), "{words}");
+    }
+}
+
+#[test]
+fn the_program_has_the_name_that_the_user_typed() {
+    let plain: Environment = [("A", "b")].into_iter().collect();
+    let plugin: Environment = [("SPIN_BIN_PATH", "/usr/bin/spin")].into_iter().collect();
+    let executable = Some(Path::new("/store/deployer/deployer"));
+    assert_eq!(bin_name(&plain, executable), "spin-deploy");
+    assert_eq!(bin_name(&plugin, executable), "spin deployer");
+    assert_eq!(bin_name(&plugin, None), "spin-deploy");
+}
+
+#[test]
+fn options_are_seen_in_arguments_that_make_no_sense() {
+    let seen = |words: &str| {
+        let args: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
+        typed(&args, "--format")
+    };
+    assert_eq!(seen("deploy --format json --bogus").as_deref(), Some("json"));
+    assert_eq!(seen("--bogus --format=json").as_deref(), Some("json"));
+    assert_eq!(seen("--bogus --formatted=json"), None);
+    assert_eq!(seen("--bogus --format"), None);
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let environment = |name: &str| [(name, "dumb")].into_iter().collect::<Environment>();
+    let (plain, no_color, dumb) = (environment("X"), environment("NO_COLOR"), environment("TERM"));
+    assert!(coloured(Colour::Auto, &plain, true));
+    assert!(!coloured(Colour::Auto, &plain, false));
+    assert!(!coloured(Colour::Auto, &no_color, true));
+    assert!(!coloured(Colour::Auto, &dumb, true));
+    assert!(coloured(Colour::Always, &no_color, false));
+    assert!(!coloured(Colour::Never, &plain, true));
+}

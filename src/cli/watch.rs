@@ -1,0 +1,77 @@
+//! Looks at the events on their way to the reporter.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::event::{Event, Reporter, Step};
+
+/// Knows how far a run has come, and lets nothing through after the last event.
+pub struct Watch {
+    reporter: Arc<dyn Reporter>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    step: Option<Step>,
+    ended: bool,
+}
+
+impl Watch {
+    /// Watches the events for `reporter`.
+    pub fn new(reporter: Arc<dyn Reporter>) -> Self {
+        Watch { reporter, seen: Mutex::default() }
+    }
+
+    /// The step that began last.
+    pub fn step(&self) -> Option<Step> {
+        self.seen().step
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reporter for Watch {
+    fn report(&self, event: Event) {
+        // The lock is held while the event is passed on: nothing may come after the last one.
+        let mut seen = self.seen();
+        if seen.ended {
+            return;
+        }
+        match &event {
+            Event::StepStarted { step, .. } => seen.step = Some(*step),
+            Event::Finished(_) | Event::Failed(_) => seen.ended = true,
+            _ => {}
+        }
+        self.reporter.report(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Recorder(Mutex<Vec<Event>>);
+
+    impl Reporter for Recorder {
+        fn report(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    #[test]
+    fn the_last_event_is_the_last() {
+        let recorder = Arc::new(Recorder::default());
+        let watch = Watch::new(Arc::clone(&recorder) as Arc<dyn Reporter>);
+        let started = Event::StepStarted { step: Step::Publish, subject: "shop".to_owned() };
+        let last = crate::cli::Failure::new(crate::cli::ExitCode::Cancelled, "cancelled").event();
+        watch.report(started.clone());
+        watch.report(last.clone());
+        watch.report(last.clone());
+        watch.report(Event::Note { message: "late".to_owned() });
+        assert_eq!(watch.step(), Some(Step::Publish));
+        assert_eq!(*recorder.0.lock().unwrap(), [started, last]);
+    }
+}

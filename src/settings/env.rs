@@ -1,0 +1,152 @@
+//! The environment: every variable there is, and the only place that reads them.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::{Key, Layer, Origin};
+
+/// A variable that this program reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The setting that it gives; `None`: something else, which has a method of [`Environment`].
+    pub key: Option<Key>,
+    /// What it is for, in a line.
+    pub purpose: &'static str,
+    /// Whether its value must not be seen.
+    pub secret: bool,
+}
+
+const NO_COLOR: &str = "NO_COLOR";
+const TERM: &str = "TERM";
+const SPIN_BIN_PATH: &str = "SPIN_BIN_PATH";
+const SPIN_DEPLOY_LOG: &str = "SPIN_DEPLOY_LOG";
+
+/// All variables. Where two give the same setting, the first that is set counts.
+pub const VARIABLES: &[Variable] = &[
+    setting("SPIN_DEPLOY_TARGET", Key::Target, "the target to deploy to"),
+    setting("HIPPO_URL", Key::HippoUrl, "Hippo's address"),
+    secret("HIPPO_TOKEN", Key::HippoToken, "a token for Hippo"),
+    setting("HIPPO_USERNAME", Key::HippoUsername, "a user at Hippo"),
+    secret("HIPPO_PASSWORD", Key::HippoPassword, "the user's password at Hippo"),
+    setting("SPIN_DEPLOY_CHANNEL", Key::Channel, "the channel to deploy to"),
+    setting("SPIN_DEPLOY_APP_URL", Key::AppUrl, "how a channel's domain becomes the application's URL"),
+    setting("BINDLE_SERVER_URL", Key::BindleServer, "the Bindle server's address"),
+    setting("BINDLE_URL", Key::BindleServer, "the same, as Spin 0.2 to 0.5 call it"),
+    setting("BINDLE_USERNAME", Key::BindleUsername, "a user at the Bindle server"),
+    secret("BINDLE_PASSWORD", Key::BindlePassword, "the user's password at the Bindle server"),
+    setting("SPIN_DEPLOY_SIGNING_KEY", Key::SigningKey, "the file with the key that signs invoices"),
+    setting("SPIN_DEPLOY_CA_CERT", Key::CaCert, "a PEM file with further certificate authorities"),
+    setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo, "true: versions get no build metadata"),
+    other(NO_COLOR, "anything: no colours"),
+    other(TERM, "dumb: neither colours nor moving lines"),
+    other(SPIN_BIN_PATH, "set by Spin when it runs this as a plugin"),
+    other(SPIN_DEPLOY_LOG, "log records for developers on stderr: off, error, warn, info, debug or trace"),
+];
+
+const fn setting(name: &'static str, key: Key, purpose: &'static str) -> Variable {
+    Variable { name, key: Some(key), purpose, secret: false }
+}
+
+const fn secret(name: &'static str, key: Key, purpose: &'static str) -> Variable {
+    Variable { name, key: Some(key), purpose, secret: true }
+}
+
+const fn other(name: &'static str, purpose: &'static str) -> Variable {
+    Variable { name, key: None, purpose, secret: false }
+}
+
+/// The variable that gives a setting; of two, the one to recommend.
+pub fn variable_for(key: Key) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|variable| variable.key == Some(key))
+}
+
+/// The variables of the process. Has no `Debug`: it holds secrets as plain text.
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        Environment(std::env::vars_os().collect())
+    }
+
+    /// The settings that it gives.
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::default();
+        for variable in VARIABLES {
+            let (Some(key), Some(value)) = (variable.key, self.get(variable.name)) else { continue };
+            match layer.origin(key) {
+                None => layer.set(key, value, Origin::Variable(variable.name)),
+                Some(first) if variable_for(key).and_then(|first| self.get(first.name)) != Some(value) => {
+                    layer.note(format!("{first} and {} differ: {first} is used", variable.name));
+                }
+                Some(_) => {}
+            }
+        }
+        layer
+    }
+
+    /// Whether the user wants no colours (no-color.org).
+    pub fn no_color(&self) -> bool {
+        self.get(NO_COLOR).is_some()
+    }
+
+    /// Whether the terminal can do no more than print.
+    pub fn dumb_terminal(&self) -> bool {
+        self.get(TERM).is_some_and(|term| term == "dumb")
+    }
+
+    /// The Spin that runs this as a plugin: a hint, for grandchildren inherit the variable.
+    pub fn spin(&self) -> Option<PathBuf> {
+        self.get(SPIN_BIN_PATH).map(PathBuf::from)
+    }
+
+    /// Which log records developers want.
+    pub fn log_filter(&self) -> Option<String> {
+        self.get(SPIN_DEPLOY_LOG).map(|filter| filter.to_string_lossy().into_owned())
+    }
+
+    /// A variable's value; an empty one counts as unset.
+    fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
+        Environment(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_variable_and_flag() {
+        let documentation = include_str!("../../docs/configuration.md");
+        for variable in VARIABLES {
+            assert!(documentation.contains(&format!("`{}`", variable.name)), "{} is not documented", variable.name);
+        }
+        for key in Key::ALL {
+            assert!(documentation.contains(&format!("`{}", key.flag())), "{} is not documented", key.flag());
+        }
+    }
+
+    #[test]
+    fn every_secret_has_a_variable() {
+        let secrets: Vec<Key> = VARIABLES.iter().filter(|variable| variable.secret).filter_map(|v| v.key).collect();
+        assert_eq!(secrets, [Key::HippoToken, Key::HippoPassword, Key::BindlePassword]);
+    }
+
+    #[test]
+    fn empty_variables_count_as_unset() {
+        let environment: Environment =
+            [("NO_COLOR", ""), ("SPIN_BIN_PATH", ""), ("HIPPO_URL", "")].into_iter().collect();
+        assert!(!environment.no_color());
+        assert_eq!(environment.spin(), None);
+        assert!(!environment.layer().has(Key::HippoUrl));
+    }
+}

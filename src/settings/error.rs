@@ -1,0 +1,71 @@
+//! Why settings cannot be used.
+
+use super::{Key, Origin, UrlProblem, env};
+
+/// A setting that cannot be used. Messages name flags and variables, never the values of secrets.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A value that has to be text is not.
+    #[error("could not read {origin}: its value is not UTF-8")]
+    NotUnicode { origin: Origin },
+    /// An address that cannot be used.
+    #[error("could not use the URL of {origin}")]
+    Url {
+        origin: Origin,
+        #[source]
+        problem: UrlProblem,
+    },
+    /// A value that has to mean yes or no does not.
+    #[error("could not tell whether {origin} means yes or no: {value:?}")]
+    NotASwitch { origin: Origin, value: String },
+    /// Two ways to say who we are, on one layer.
+    #[error("{token} cannot be used together with {login}")]
+    TokenAndLogin { token: Origin, login: Origin },
+    /// A username without its password at Hippo, or the reverse.
+    #[error("{given} is given, but the {} for Hippo is missing", noun(*missing))]
+    HalfHippoLogin { given: Origin, missing: Key },
+    /// A username without its password at the Bindle server, or the reverse.
+    #[error("{given} is given, but the {} for the Bindle server is missing", noun(*missing))]
+    HalfBindleLogin { given: Origin, missing: Key },
+}
+
+fn noun(missing: Key) -> &'static str {
+    match missing {
+        Key::HippoUsername | Key::BindleUsername => "username",
+        _ => "password",
+    }
+}
+
+impl SettingsError {
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            SettingsError::NotUnicode { .. } => vec![],
+            SettingsError::Url { origin, problem } => {
+                problem.example().map(|url| assign(*origin, &url)).into_iter().collect()
+            }
+            SettingsError::NotASwitch { origin, .. } => vec![assign(*origin, "true"), assign(*origin, "false")],
+            SettingsError::TokenAndLogin { token, login } => vec![format!("leave out {token} or {login}")],
+            SettingsError::HalfHippoLogin { missing, .. } | SettingsError::HalfBindleLogin { missing, .. } => {
+                vec![set_one(*missing)]
+            }
+        }
+    }
+}
+
+/// How a value is given where the wrong one came from.
+fn assign(origin: Origin, value: &str) -> String {
+    match origin {
+        Origin::Flag(flag) => format!("{flag} {value}"),
+        Origin::Variable(name) => format!("{name}={value}"),
+        Origin::Default => value.to_owned(),
+    }
+}
+
+/// How to give a value that is missing: by its variable, and for what is no secret by its flag, too.
+fn set_one(key: Key) -> String {
+    match env::variable_for(key) {
+        Some(variable) => format!("set {} (or pass {})", variable.name, key.flag()),
+        None => format!("pass {}", key.flag()),
+    }
+}

@@ -1,0 +1,82 @@
+//! What can be set on more than one layer.
+
+/// A setting's name, the same on every layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The driver to deploy with.
+    Target,
+    /// Hippo's channel.
+    Channel,
+    /// The channel's domain.
+    Domain,
+    /// Hippo's address.
+    HippoUrl,
+    /// A token for Hippo.
+    HippoToken,
+    /// A user at Hippo.
+    HippoUsername,
+    /// The user's password.
+    HippoPassword,
+    /// The Bindle server's address.
+    BindleServer,
+    /// A user at the Bindle server.
+    BindleUsername,
+    /// The user's password.
+    BindlePassword,
+    /// The file with the key that signs invoices.
+    SigningKey,
+    /// How a channel's domain becomes the application's URL.
+    AppUrl,
+    /// A file with further certificate authorities.
+    CaCert,
+    /// Accept any certificate.
+    Insecure,
+    /// Send credentials over plain HTTP to other machines.
+    AllowInsecureCredentials,
+    /// No build metadata.
+    NoBuildinfo,
+}
+
+impl Key {
+    /// All of them, in the order of the help.
+    pub const ALL: &[Key] = &[
+        Key::Target,
+        Key::HippoUrl,
+        Key::HippoToken,
+        Key::HippoUsername,
+        Key::HippoPassword,
+        Key::Channel,
+        Key::Domain,
+        Key::AppUrl,
+        Key::BindleServer,
+        Key::BindleUsername,
+        Key::BindlePassword,
+        Key::SigningKey,
+        Key::CaCert,
+        Key::Insecure,
+        Key::AllowInsecureCredentials,
+        Key::NoBuildinfo,
+    ];
+
+    /// The flag that sets it.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Key::Target => "--target",
+            Key::Channel => "--channel",
+            Key::Domain => "--domain",
+            Key::HippoUrl => "--hippo-url",
+            Key::HippoToken => "--hippo-token",
+            Key::HippoUsername => "--hippo-username",
+            Key::HippoPassword => "--hippo-password",
+            Key::BindleServer => "--bindle-server",
+            Key::BindleUsername => "--bindle-username",
+            Key::BindlePassword => "--bindle-password",
+            Key::SigningKey => "--signing-key",
+            Key::AppUrl => "--app-url",
+            Key::CaCert => "--ca-cert",
+            Key::Insecure => "--insecure",
+            Key::AllowInsecureCredentials => "--allow-insecure-credentials",
+            Key::NoBuildinfo => "--no-buildinfo",
+        }
+    }
+}

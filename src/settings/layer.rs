@@ -1,0 +1,124 @@
+//! What each place says, and how the places are put on top of each other.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{Key, SettingsError};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This flag.
+    Flag(&'static str),
+    /// This environment variable.
+    Variable(&'static str),
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(name) | Origin::Variable(name) => f.write_str(name),
+            Origin::Default => f.write_str("the default"),
+        }
+    }
+}
+
+/// A decided value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl<T> Setting<T> {
+    /// A value that nobody gave.
+    pub fn default_of(value: T) -> Self {
+        Setting { value, origin: Origin::Default }
+    }
+
+    /// Another value of the same origin.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting { value: change(self.value), origin: self.origin }
+    }
+}
+
+/// What one place (the command line, the environment) says. Has no `Debug`: it holds secrets as plain text.
+#[derive(Default)]
+pub struct Layer {
+    values: BTreeMap<Key, (OsString, Origin)>,
+    notes: Vec<String>,
+}
+
+impl Layer {
+    /// Sets a value. An empty one says nothing.
+    pub fn set(&mut self, key: Key, value: impl Into<OsString>, origin: Origin) {
+        let value = value.into();
+        if !value.is_empty() {
+            self.values.insert(key, (value, origin));
+        }
+    }
+
+    /// Adds something the user should know about this layer.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Whether the layer says anything about `key`.
+    pub fn has(&self, key: Key) -> bool {
+        self.values.contains_key(&key)
+    }
+
+    /// Where the layer's value for `key` comes from.
+    pub fn origin(&self, key: Key) -> Option<Origin> {
+        self.values.get(&key).map(|(_, origin)| *origin)
+    }
+}
+
+/// Layers in order of precedence, the highest first.
+pub struct Layers<'a>(pub &'a [Layer]);
+
+impl Layers<'_> {
+    /// The notes of all layers.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|layer| layer.notes.iter().map(String::as_str))
+    }
+
+    /// Where the value that counts comes from.
+    pub fn origin(&self, key: Key) -> Option<Origin> {
+        self.0.iter().find_map(|layer| layer.origin(key))
+    }
+
+    /// The value that counts, as text.
+    pub fn text(&self, key: Key) -> Result<Option<Setting<String>>, SettingsError> {
+        let Some((value, origin)) = self.raw(key) else { return Ok(None) };
+        match value.to_str() {
+            Some(text) => Ok(Some(Setting { value: text.to_owned(), origin })),
+            None => Err(SettingsError::NotUnicode { origin }),
+        }
+    }
+
+    /// The value that counts, as a path, which may be any bytes.
+    pub fn path(&self, key: Key) -> Option<Setting<PathBuf>> {
+        self.raw(key).map(|(value, origin)| Setting { value: PathBuf::from(value), origin })
+    }
+
+    /// The value that counts, as yes or no; the default is no. The words are those that clap takes for a variable.
+    pub fn switch(&self, key: Key) -> Result<Setting<bool>, SettingsError> {
+        let Some(Setting { value, origin }) = self.text(key)? else { return Ok(Setting::default_of(false)) };
+        match value.to_ascii_lowercase().as_str() {
+            "1" | "true" | "t" | "yes" | "y" | "on" => Ok(Setting { value: true, origin }),
+            "0" | "false" | "f" | "no" | "n" | "off" => Ok(Setting { value: false, origin }),
+            _ => Err(SettingsError::NotASwitch { origin, value }),
+        }
+    }
+
+    fn raw(&self, key: Key) -> Option<(&OsString, Origin)> {
+        self.0.iter().find_map(|layer| layer.values.get(&key)).map(|(value, origin)| (value, *origin))
+    }
+}

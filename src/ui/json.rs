@@ -1,0 +1,247 @@
+//! Events as JSON: one object a line on stdout, documented in `docs/events.md`.
+//!
+//! The structs here are the wire format. They are apart from [`Event`] so that the inside can change without the
+//! outside: adding a field is no new version; renaming, removing, or changing the meaning of one is.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::Sink;
+use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl};
+
+/// The version of the format.
+const VERSION: u8 = 1;
+
+/// The progress of one transfer is written at most this often: uploads report every chunk.
+const BETWEEN_PROGRESS: SignedDuration = SignedDuration::from_millis(500);
+
+/// Writes events as JSON.
+pub struct Json {
+    state: Mutex<State>,
+    now: fn() -> Timestamp,
+}
+
+struct State {
+    out: Sink,
+    /// When each running transfer was last written of.
+    progress: BTreeMap<u64, Timestamp>,
+}
+
+impl Json {
+    /// Writes to `out`; `now` gives the time of each event.
+    pub fn new(out: Sink, now: fn() -> Timestamp) -> Self {
+        Json { state: Mutex::new(State { out, progress: BTreeMap::new() }), now }
+    }
+}
+
+impl Reporter for Json {
+    fn report(&self, event: Event) {
+        let now = (self.now)();
+        // A poisoned lock only means that another thread panicked while it wrote.
+        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if state.is_due(&event, now) {
+            super::write(&mut state.out, &line(&event, now));
+        }
+    }
+}
+
+impl State {
+    fn is_due(&mut self, event: &Event, now: Timestamp) -> bool {
+        match event {
+            Event::TransferStarted { id, .. } => {
+                self.progress.insert(*id, now);
+            }
+            Event::TransferFinished { id, .. } => {
+                self.progress.remove(id);
+            }
+            Event::TransferProgress { id, .. } => {
+                let last = self.progress.entry(*id).or_insert(now);
+                if now.duration_since(*last) < BETWEEN_PROGRESS {
+                    return false;
+                }
+                *last = now;
+            }
+            _ => {}
+        }
+        true
+    }
+}
+
+fn line(event: &Event, now: Timestamp) -> String {
+    // Milliseconds in UTC: `2026-08-01T09:30:00.000Z`.
+    let record = Record { v: VERSION, time: format!("{now:.3}"), body: Body::of(event) };
+    let json = serde_json::to_string(&record).expect("the wire structs have text for keys and no other way to fail");
+    format!("{json}\n")
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    v: u8,
+    time: String,
+    #[serde(flatten)]
+    body: Body<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Body<'a> {
+    StepStarted { step: &'static str, subject: &'a str },
+    StepFinished { step: &'static str, summary: &'a str, elapsed_ms: u64 },
+    Warning { message: &'a str },
+    Note { message: &'a str },
+    TransferStarted { id: u64, direction: &'static str, name: &'a str, bytes: Option<u64> },
+    TransferProgress { id: u64, sent: u64 },
+    TransferFinished { id: u64, ok: bool },
+    Retrying { what: &'a str, reason: &'a str, attempt: u32, delay_ms: u64 },
+    Waiting { what: &'a str, elapsed_ms: u64 },
+    Finished(FinishedBody<'a>),
+    Failed { error: ErrorBody<'a> },
+}
+
+#[derive(Serialize)]
+struct FinishedBody<'a> {
+    outcome: &'static str,
+    app: &'a str,
+    version: &'a str,
+    release: Option<&'a str>,
+    url: Option<&'a str>,
+    routes: Vec<RouteBody<'a>>,
+    proven: bool,
+    changes: &'a [String],
+    uploaded: UploadedBody,
+    elapsed_ms: u64,
+}
+
+#[derive(Serialize)]
+struct RouteBody<'a> {
+    component: &'a str,
+    url: &'a str,
+    wildcard: bool,
+    description: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct UploadedBody {
+    files: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: u8,
+    reason: &'static str,
+    message: &'a str,
+    causes: &'a [String],
+    problems: Vec<ProblemBody<'a>>,
+    hints: &'a [String],
+    live: Option<&'a str>,
+    logs: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    code: Option<&'static str>,
+    at: Option<&'a str>,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> Body<'a> {
+    fn of(event: &'a Event) -> Self {
+        match event {
+            Event::StepStarted { step, subject } => Body::StepStarted { step: step.name(), subject },
+            Event::StepFinished { step, summary, elapsed } => {
+                Body::StepFinished { step: step.name(), summary, elapsed_ms: millis(*elapsed) }
+            }
+            Event::Warning { message } => Body::Warning { message },
+            Event::Note { message } => Body::Note { message },
+            Event::TransferStarted { id, direction, name, bytes } => {
+                Body::TransferStarted { id: *id, direction: direction_name(*direction), name, bytes: *bytes }
+            }
+            Event::TransferProgress { id, sent } => Body::TransferProgress { id: *id, sent: *sent },
+            Event::TransferFinished { id, ok } => Body::TransferFinished { id: *id, ok: *ok },
+            Event::Retrying { what, reason, attempt, delay } => {
+                Body::Retrying { what, reason, attempt: *attempt, delay_ms: millis(*delay) }
+            }
+            Event::Waiting { what, elapsed } => Body::Waiting { what, elapsed_ms: millis(*elapsed) },
+            Event::Finished(finished) => Body::Finished(FinishedBody::of(finished)),
+            Event::Failed(failed) => Body::Failed { error: ErrorBody::of(failed) },
+        }
+    }
+}
+
+impl<'a> FinishedBody<'a> {
+    fn of(finished: &'a Finished) -> Self {
+        FinishedBody {
+            outcome: outcome_name(finished.outcome),
+            app: &finished.app,
+            version: &finished.version,
+            release: finished.release.as_deref(),
+            url: finished.url.as_deref(),
+            routes: finished.routes.iter().map(RouteBody::of).collect(),
+            proven: finished.proven,
+            changes: &finished.changes,
+            uploaded: UploadedBody { files: finished.uploaded.files, bytes: finished.uploaded.bytes },
+            elapsed_ms: millis(finished.elapsed),
+        }
+    }
+}
+
+impl<'a> RouteBody<'a> {
+    fn of(route: &'a RouteUrl) -> Self {
+        RouteBody {
+            component: &route.component,
+            url: &route.url,
+            wildcard: route.wildcard,
+            description: route.description.as_deref(),
+        }
+    }
+}
+
+impl<'a> ErrorBody<'a> {
+    fn of(failed: &'a Failed) -> Self {
+        ErrorBody {
+            code: failed.code,
+            reason: failed.reason,
+            message: &failed.message,
+            causes: &failed.causes,
+            problems: failed.problems.iter().map(ProblemBody::of).collect(),
+            hints: &failed.hints,
+            live: failed.live.as_deref(),
+            logs: &failed.logs,
+        }
+    }
+}
+
+impl<'a> ProblemBody<'a> {
+    fn of(problem: &'a Problem) -> Self {
+        ProblemBody {
+            code: problem.code,
+            at: problem.at.as_deref(),
+            message: &problem.message,
+            hint: problem.hint.as_deref(),
+        }
+    }
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Upload => "upload",
+        Direction::Download => "download",
+    }
+}
+
+fn outcome_name(outcome: OutcomeKind) -> &'static str {
+    match outcome {
+        OutcomeKind::Unchanged => "unchanged",
+        OutcomeKind::Released => "released",
+        OutcomeKind::ReleasedUnwatched => "released_unwatched",
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
