@@ -16,6 +16,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(2);
 /// How often the platform's own view is asked for, which costs the target more than a quick look.
 const FULL_LOOK: Duration = Duration::from_secs(5);
+/// How often the wait says what it waits for.
+const SAY_EVERY: Duration = Duration::from_millis(2500);
 /// How long the questions after the end may take: the last status, the last log lines.
 const LAST_QUESTIONS: Duration = Duration::from_secs(10);
 /// How many of the application's last log lines are shown.
@@ -56,7 +58,7 @@ pub(super) async fn until_ready(
 async fn watch(cx: &Context, target: &dyn Target, app: &AppName, release: &Release) -> Result<Proof, Status> {
     let begun = Instant::now();
     let (mut delay, mut full_look) = (FIRST_DELAY, begun + FULL_LOOK);
-    let mut last = None;
+    let (mut last, mut say) = (None, begun + SAY_EVERY);
     loop {
         let look = match Instant::now() >= full_look {
             true => Look::Full,
@@ -76,8 +78,9 @@ async fn watch(cx: &Context, target: &dyn Target, app: &AppName, release: &Relea
             Phase::Pending | Phase::Progressing | Phase::Absent => {}
         }
         last = Some(status.phase);
-        if let Some(what) = status.detail {
+        if let (Some(what), true) = (status.detail, Instant::now() >= say) {
             cx.report(Event::Waiting { what, elapsed: begun.elapsed() });
+            say = Instant::now() + SAY_EVERY;
         }
         sleep(delay).await;
         delay = LAST_DELAY.min(delay * 3 / 2);

@@ -18,8 +18,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("target", &["app", "package", "auth", "event"]),
     ("targets", &["target", "registry", "package", "app", "auth", "http", "event"]),
     ("deploy", &["app", "package", "target", "event"]),
-    ("settings", &["auth", "http", "targets", "package", "deploy", "ui"]),
-    ("ui", &["event", "target"]),
+    ("settings", &["auth", "http", "targets"]),
+    ("ui", &["event"]),
 ];
 
 /// Rooms that may use everything.
