@@ -160,7 +160,7 @@ fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 
 fn finished(outcome: &Outcome, started: Instant) -> Finished {
     let (kind, proven) = match outcome.ending {
-        Ending::Unchanged => (OutcomeKind::Unchanged, false),
+        Ending::Unchanged => (OutcomeKind::Unchanged, true),
         Ending::Ready(proof) => (OutcomeKind::Released, proof == crate::target::Proof::Version),
         Ending::NotWaited => (OutcomeKind::ReleasedUnwatched, false),
     };

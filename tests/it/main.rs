@@ -2,6 +2,12 @@
 
 mod bindle_server;
 mod cli;
+mod conformance;
+mod deploy;
+mod examples;
 mod fake_hippo;
+mod layering;
+mod pipeline;
+mod program;
 mod support;
 mod transcripts;

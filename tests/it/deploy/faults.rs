@@ -20,7 +20,8 @@ async fn errors_of_the_look_up_never_create_anything() {
         let output = output.end().await;
         assert!([Some(4), Some(5)].contains(&output.code), "{status}: {:?}\n{}", output.code, output.stderr);
         let sent = stack.sent();
-        let creates = sent.iter().filter(|exchange| exchange.method == "POST" && exchange.path.starts_with("/api/apps"));
+        let creates =
+            sent.iter().filter(|exchange| exchange.method == "POST" && exchange.path.starts_with("/api/apps"));
         assert_eq!(creates.count(), 0, "{status}");
         stack.hippo.clear_faults();
         deploy(&app, &stack).await;
@@ -147,7 +148,8 @@ async fn a_race_for_one_name_ends_with_one_app() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hippo_of_before_0_19_is_told_to_be_too_old() {
-    let (app, stack) = (App::new("shop"), Stack::of(BindleServer::builder(Generation::V0_8).start(), fake::Generation::V0_20).await);
+    let (app, stack) =
+        (App::new("shop"), Stack::of(BindleServer::builder(Generation::V0_8).start(), fake::Generation::V0_20).await);
     stack.hippo.fail(Fault::on("POST", "/api/auth-tokens").status(404).always());
     stack.hippo.fail(Fault::on("GET", "/api/apps").status(404).always());
     let output = Program::deploying(&app, &stack).run().await.expect(5);

@@ -34,7 +34,8 @@ async fn a_manifest_that_is_no_text() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_of_an_unknown_version() {
-    refuses(|app| app.write("spin.toml", "spin_manifest_version = 3\n"), &["spin.toml:1", "spin_manifest_version"]).await;
+    refuses(|app| app.write("spin.toml", "spin_manifest_version = 3\n"), &["spin.toml:1", "spin_manifest_version"])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -153,12 +153,7 @@ async fn relay(State(upstream): State<Upstream>, request: Request) -> Response<B
     forward(&upstream, &exchange.path, &parts, body).await
 }
 
-async fn forward(
-    upstream: &Upstream,
-    path: &str,
-    parts: &axum::http::request::Parts,
-    body: Bytes,
-) -> Response<Body> {
+async fn forward(upstream: &Upstream, path: &str, parts: &axum::http::request::Parts, body: Bytes) -> Response<Body> {
     let mut headers = parts.headers.clone();
     headers.remove(header::HOST);
     headers.remove(header::CONTENT_LENGTH);

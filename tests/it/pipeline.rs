@@ -1,0 +1,197 @@
+//! The pipeline against a target in memory: it needs no concrete one. Time is virtual where it waits.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use spin_deploy::app::{Fetch, FetchError};
+use spin_deploy::deploy::{self, DeployError, Ending, Outcome, Request};
+use spin_deploy::event::{Event, Step};
+use spin_deploy::package::Options;
+use spin_deploy::target::{ErrorKind, Phase, Proof};
+
+use crate::support::app::App;
+use crate::support::memory::Memory;
+use crate::support::recorder::{Recorder, context};
+
+/// No application here has a source to download.
+struct NoDownloads;
+
+#[async_trait]
+impl Fetch for NoDownloads {
+    async fn fetch(&self, url: &str, _sha256: &str) -> Result<PathBuf, FetchError> {
+        panic!("nobody asked for {url}")
+    }
+}
+
+fn request(app: &App) -> Request {
+    Request { from: app.path().to_owned(), package: Options::default(), timeout: Some(Duration::from_secs(60)) }
+}
+
+async fn run(target: &Memory, app: &App) -> Result<Outcome, DeployError> {
+    deploy::run(&context().0, target, &NoDownloads, &request(app)).await
+}
+
+fn steps(recorder: &Recorder) -> Vec<Step> {
+    let started = |event| match event {
+        Event::StepStarted { step, .. } => Some(step),
+        _ => None,
+    };
+    recorder.events().into_iter().filter_map(started).collect()
+}
+
+#[tokio::test]
+async fn a_deploy_goes_through_its_steps_and_a_second_one_stops_at_the_plan() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    let (cx, recorder) = context();
+    let first = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await.expect("it works");
+    assert_eq!(first.ending, Ending::Ready(Proof::Version));
+    assert_eq!(steps(&recorder), [Step::Load, Step::Package, Step::Plan, Step::Publish, Step::Release, Step::Wait]);
+    assert_eq!(
+        target.place().calls,
+        ["plan", "publish", "release", "status", "status"],
+        "ready counts when seen twice"
+    );
+
+    target.place().calls.clear();
+    let (cx, recorder) = context();
+    let second = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await.expect("it works");
+    assert_eq!(second.ending, Ending::Unchanged);
+    assert_eq!(second.release.version, first.release.version);
+    assert_eq!(steps(&recorder), [Step::Load, Step::Package, Step::Plan]);
+    assert_eq!(target.place().calls, ["plan"]);
+}
+
+#[tokio::test]
+async fn a_name_that_the_target_forbids_is_refused_before_anything_is_asked() {
+    let (app, target) = (App::new("forbidden"), Memory::new());
+    let Err(DeployError::Refused { refusals, .. }) = run(&target, &app).await else { panic!("it must be refused") };
+    assert_eq!(refusals.len(), 1);
+    assert!(refusals[0].message.contains("taken by the house"), "{refusals:?}");
+    assert!(target.place().calls.is_empty());
+}
+
+#[tokio::test]
+async fn a_version_that_the_target_cannot_record_is_refused() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    app.version(&format!("1.0.0-{}", "a".repeat(64)));
+    assert!(matches!(run(&target, &app).await, Err(DeployError::Refused { .. })));
+    assert!(target.place().calls.is_empty());
+}
+
+#[tokio::test]
+async fn failures_carry_their_step() {
+    for (operation, step) in [("plan", Step::Plan), ("publish", Step::Publish), ("release", Step::Release)] {
+        let (app, target) = (App::new("shop"), Memory::new());
+        target.place().failing.insert(operation, ErrorKind::Rejected);
+        match run(&target, &app).await {
+            Err(DeployError::Target { step: found, source, .. }) => {
+                assert_eq!((found, source.kind), (step, ErrorKind::Rejected));
+            }
+            other => panic!("{other:?}"),
+        }
+        let running = target.place().running.clone();
+        assert!(running.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_counts_only_when_a_second_look_agrees() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    let (ready, going) = (Phase::Ready(Proof::Version), Phase::Progressing);
+    target.place().says = vec![going, ready, going, ready, ready];
+    let outcome = run(&target, &app).await.expect("it comes up");
+    assert_eq!(outcome.ending, Ending::Ready(Proof::Version));
+    let looks = target.place().calls.iter().filter(|call| **call == "status").count();
+    assert_eq!(looks, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_alone_is_ready_with_a_warning() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().says = vec![Phase::Ready(Proof::Health)];
+    let (cx, recorder) = context();
+    let outcome = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await.expect("it comes up");
+    assert_eq!(outcome.ending, Ending::Ready(Proof::Health));
+    let warned = |event: &Event| matches!(event, Event::Warning { message } if message.contains("could not be proven"));
+    assert!(recorder.events().iter().any(warned));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_failed_is_told_with_its_last_words() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().says = vec![Phase::Progressing, Phase::Failed];
+    target.place().logs.insert("shop".to_owned(), (1..=30).map(|line| format!("line {line}")).collect());
+    let Err(DeployError::ReleaseFailed { logs, .. }) = run(&target, &app).await else { panic!("it failed") };
+    assert_eq!(logs.len(), 10);
+    assert_eq!(logs.last().map(String::as_str), Some("line 30"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_look_is_no_failure() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().says = vec![Phase::Failed, Phase::Progressing, Phase::Ready(Proof::Version)];
+    run(&target, &app).await.expect("it came up after all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_runs_out_with_the_last_status() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().says = vec![Phase::Progressing];
+    let begun = tokio::time::Instant::now();
+    let (cx, recorder) = context();
+    let ended = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await;
+    let Err(DeployError::NotReady { status, timeout, .. }) = ended else { panic!("{ended:?}") };
+    assert_eq!(timeout, Duration::from_secs(60));
+    assert_eq!(status.map(|status| status.phase), Some(Phase::Progressing));
+    assert_eq!(begun.elapsed().as_secs(), 60);
+    // Delays grow from 50 ms to 2 s: a look every two seconds would be 30, one every 50 ms 1200.
+    let looks = target.place().calls.iter().filter(|call| **call == "status").count();
+    assert!((35..50).contains(&looks), "{looks} looks");
+    let said = recorder.events().iter().filter(|event| matches!(event, Event::Waiting { .. })).count();
+    assert!((10..50).contains(&said), "said {said} times what it waits for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_cannot_be_asked_is_waited_for_until_the_time_runs_out() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().failing.insert("status", ErrorKind::Unreachable);
+    let ended = run(&target, &app).await;
+    assert!(matches!(ended, Err(DeployError::NotReady { status: None, .. })), "{ended:?}");
+}
+
+#[tokio::test]
+async fn nobody_waits_when_told_so() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    let request = Request { timeout: None, ..request(&app) };
+    let outcome = deploy::run(&context().0, &target, &NoDownloads, &request).await.expect("it works");
+    assert_eq!(outcome.ending, Ending::NotWaited);
+    assert_eq!(target.place().calls, ["plan", "publish", "release"]);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_says_what_is_live() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    run(&target, &app).await.expect("it works");
+    app.write("static/index.html", "second");
+    let (cx, _) = context();
+    cx.cancel.cancel();
+    let ended = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await;
+    let Err(DeployError::Cancelled { step: Step::Load, live: Some(live) }) = ended else { panic!("{ended:?}") };
+    assert_eq!(live, "nothing was released");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_cancelled_while_it_waits_says_that_the_release_is_out() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().says = vec![Phase::Progressing];
+    let (cx, _) = context();
+    let cancel = cx.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        cancel.cancel();
+    });
+    let ended = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await;
+    let Err(DeployError::Cancelled { step: Step::Wait, live: Some(live) }) = ended else { panic!("{ended:?}") };
+    assert!(live.contains("was released"), "{live}");
+}
