@@ -4,6 +4,7 @@
 //! directories is our own, part by part of the pattern, because it must notice links that lead out of the root or
 //! back to where they came from before it follows them; single names are matched by the `glob` crate.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileType};
 use std::io::{self, BufRead, BufReader};
@@ -182,6 +183,8 @@ struct Search<'a> {
     excluded: bool,
     /// Whether a directory matched.
     directories: bool,
+    /// Whether a problem was reported already.
+    refused: Cell<bool>,
     /// The directories that the walk is in, symlinks resolved.
     trail: Vec<PathBuf>,
 }
@@ -196,11 +199,13 @@ impl<'a> Search<'a> {
             found: Vec::new(),
             excluded: false,
             directories: false,
+            refused: Cell::new(false),
             trail: Vec::new(),
         }
     }
 
     fn problem(&self, message: String, hint: Option<String>) {
+        self.refused.set(true);
         self.problems.add(self.at.clone(), message, hint);
     }
 
@@ -222,7 +227,7 @@ impl<'a> Search<'a> {
                 };
                 self.problem(format!("`{text}` does not exist"), Some(hint.to_owned()));
             }
-            node => self.refuse(text, &node),
+            node => self.refuse_listed(text, &node),
         }
     }
 
@@ -251,7 +256,7 @@ impl<'a> Search<'a> {
         } else {
             self.descend(Directory { source: String::new(), real: self.root.real.clone() }, &parts);
         }
-        if !self.found.is_empty() || self.excluded {
+        if !self.found.is_empty() || self.excluded || self.refused.get() {
             return;
         }
         if self.directories {
@@ -296,7 +301,7 @@ impl<'a> Search<'a> {
                 let hint = "if the build makes it, run `spin build` first";
                 self.problem(format!("`{source}` does not exist"), Some(hint.to_owned()));
             }
-            node => self.refuse(source, &node),
+            node => self.refuse_listed(source, &node),
         }
         Some(self.found.drain(..).map(|found| (to.clone(), found)).collect())
     }
@@ -318,25 +323,21 @@ impl<'a> Search<'a> {
         Node::new(target, file_type)
     }
 
-    /// Reports something that was selected and cannot be packaged.
-    fn refuse(&self, path: &str, node: &Node) {
-        let message = match node {
-            Node::Outside { target, .. } => {
-                format!("`{path}` leads to {}, outside of the manifest's directory", target.display())
-            }
-            Node::Special(kind) => format!("`{path}` is {kind}, not a file"),
-            Node::Unnamed { .. } => format!("the name of `{path}` is not UTF-8"),
-            Node::Broken(error) => format!("`{path}` cannot be followed: {error}"),
-            Node::File(_) | Node::Directory(_) | Node::Missing => return,
-        };
-        let hint = match node {
-            Node::Unnamed { .. } => "rename it, or leave it out with `exclude_files`".to_owned(),
-            Node::Outside { is_directory: true, .. } => {
-                format!("put a copy in its place, or leave it out with `exclude_files = [\"{path}/**\"]`")
-            }
-            _ => "put a copy in its place, or leave it out with `exclude_files`".to_owned(),
-        };
-        self.problem(message, Some(hint));
+    /// Reports something that was listed by name and cannot be packaged.
+    fn refuse_listed(&self, path: &str, node: &Node) {
+        let hint = matches!(node, Node::Outside { .. }).then(|| "put a copy of it in its place".to_owned());
+        if let Some(message) = node.fault(path) {
+            self.problem(message, hint);
+        }
+    }
+
+    /// Reports something that the walk came upon and that cannot be packaged.
+    fn refuse_met(&self, path: &str, node: &Node) {
+        let exclude = if node.is_directory() { format!("{path}/**") } else { path.to_owned() };
+        let hint = format!("leave it out with `exclude_files = [\"{exclude}\"]`");
+        if let Some(message) = node.fault(path) {
+            self.problem(message, Some(hint));
+        }
     }
 
     /// Walks a directory, with the parts of a pattern that are still to be matched.
@@ -381,7 +382,7 @@ impl<'a> Search<'a> {
             node if node.is_directory() => self.directories = true,
             _ if self.selection.excludes.matches(&source) => self.excluded = true,
             Node::File(path) => self.found.push(Found { source, path }),
-            node => self.refuse(&source, &node),
+            node => self.refuse_met(&source, &node),
         }
     }
 
@@ -401,7 +402,7 @@ impl<'a> Search<'a> {
                 self.problem(format!("`{source}` leads back to {}: a loop", real.display()), Some(hint));
             }
             Node::Directory(real) => self.descend(Directory { source, real }, parts),
-            node => self.refuse(&source, &node),
+            node => self.refuse_met(&source, &node),
         }
     }
 
@@ -439,6 +440,19 @@ impl Node {
             Node::Directory(path)
         } else {
             Node::Special(special(file_type))
+        }
+    }
+
+    /// Why it cannot be packaged, if it cannot. `path` is what leads to it.
+    fn fault(&self, path: &str) -> Option<String> {
+        match self {
+            Node::Outside { target, .. } => {
+                Some(format!("`{path}` leads to {}, outside of the manifest's directory", target.display()))
+            }
+            Node::Special(kind) => Some(format!("`{path}` is {kind}, not a file")),
+            Node::Unnamed { .. } => Some(format!("the name of `{path}` is not UTF-8")),
+            Node::Broken(error) => Some(format!("`{path}` cannot be followed: {error}")),
+            Node::File(_) | Node::Directory(_) | Node::Missing => None,
         }
     }
 

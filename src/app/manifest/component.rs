@@ -30,13 +30,20 @@ pub(super) fn read(table: &mut Table, id: String, around: &Surroundings) -> Opti
         }
     };
     let files = table.take("files");
+    let has_files = files.is_some();
     let variables = match around.format {
         ManifestFormat::V1 => "config",
         ManifestFormat::V2 => "variables",
     };
+    let selection = Selection {
+        entries: files.and_then(|item| item.list(|item| entry(&item))).unwrap_or_default(),
+        excludes: Excludes::new(table.optional("exclude_files", |item| item.list(exclude)).unwrap_or_default()),
+        // Spin 0.5 to 1.5 excluded files from what is listed one by one as well, later ones do not.
+        excludes_listed: around.format == ManifestFormat::V1,
+    };
+    table.optional("build", build);
     let component = Component {
         description: table.text("description"),
-        source: source.clone().unwrap_or(Source::File { written: String::new(), path: around.root.to_owned() }),
         variables: table
             .optional(variables, |item| {
                 item.map(|name, item| {
@@ -46,7 +53,7 @@ pub(super) fn read(table: &mut Table, id: String, around: &Surroundings) -> Opti
             })
             .unwrap_or_default(),
         environment: table.optional("environment", Item::string_map).unwrap_or_default(),
-        has_files: files.is_some(),
+        has_files,
         files: Vec::new(),
         allowed_http_hosts: table.strings("allowed_http_hosts"),
         allowed_outbound_hosts: table
@@ -57,15 +64,9 @@ pub(super) fn read(table: &mut Table, id: String, around: &Surroundings) -> Opti
         dependencies: Vec::new(),
         at: table.place(),
         id,
+        // Last, so that all keys have been looked at.
+        source: source?,
     };
-    let selection = Selection {
-        entries: files.and_then(|item| item.list(|item| entry(&item))).unwrap_or_default(),
-        excludes: Excludes::new(table.optional("exclude_files", |item| item.list(exclude)).unwrap_or_default()),
-        // Spin 0.5 to 1.5 excluded files from what is listed one by one as well, later ones do not.
-        excludes_listed: around.format == ManifestFormat::V1,
-    };
-    table.optional("build", build);
-    source?;
     Some(DraftComponent { component, selection, source_at: source_item?.place() })
 }
 

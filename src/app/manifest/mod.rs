@@ -64,8 +64,8 @@ pub(super) fn read(problems: &Problems, manifest: &Path, root: &Path, text: &str
         warnings: Vec::new(),
     };
     let components = match format {
-        ManifestFormat::V1 => v1::read(top, &mut application)?,
-        ManifestFormat::V2 => v2::read(top, &mut application)?,
+        ManifestFormat::V1 => v1::read(top, &mut application),
+        ManifestFormat::V2 => v2::read(top, &mut application),
     };
     Some(Draft { application, components })
 }
@@ -113,7 +113,9 @@ fn show(value: &DeValue) -> String {
         DeValue::Integer(number) => number.to_string(),
         DeValue::Float(number) => number.to_string(),
         DeValue::Boolean(value) => value.to_string(),
-        other => format!("expected a string or a number, found {}", other.type_str()),
+        DeValue::Datetime(value) => value.to_string(),
+        DeValue::Array(_) => "an array".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
     }
 }
 

@@ -143,9 +143,9 @@ impl<'d> Table<'d> {
         Table { problems, offset, key: key.to_owned(), left, known: Vec::new() }
     }
 
-    /// Where it stands.
+    /// Where it stands; the table of everything stands nowhere in particular.
     pub fn place(&self) -> Place {
-        self.problems.place(self.offset, &self.key)
+        if self.key.is_empty() { self.problems.whole() } else { self.problems.place(self.offset, &self.key) }
     }
 
     /// Reports that something is wrong with it as a whole.

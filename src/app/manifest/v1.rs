@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::component::{self, Surroundings};
 use super::reader::{Item, Table};
 use super::{DraftComponent, http, trigger_settings, variables};
-use crate::app::{Application, ManifestFormat, Place, Trigger};
+use crate::app::{Application, ManifestFormat, Place, Trigger, Variable};
 
 /// Reads a manifest of format 1.
-pub(super) fn read(mut top: Table, app: &mut Application) -> Option<Vec<DraftComponent>> {
+pub(super) fn read(mut top: Table, app: &mut Application) -> Vec<DraftComponent> {
     app.name = top.required("name", Item::string).unwrap_or_default();
     app.version = top.text("version");
     app.description = top.text("description");
@@ -22,10 +22,12 @@ pub(super) fn read(mut top: Table, app: &mut Application) -> Option<Vec<DraftCom
         app.trigger_settings.insert(kind.clone(), trigger_settings(&kind, table));
         Some(kind)
     });
-    let components = match top.take("component") {
-        Some(item) => item.array().unwrap_or_default(),
-        None => Vec::new(),
-    };
+    let components = top.take("component").map_or_else(|| Some(Vec::new()), |item| item.array());
+    if components.as_ref().is_some_and(Vec::is_empty) {
+        let hint = "add a `[[component]]` with its `trigger`";
+        top.problem("the application has no component", Some(hint.to_owned()));
+    }
+    top.finish();
 
     let around = Surroundings {
         format: ManifestFormat::V1,
@@ -34,16 +36,16 @@ pub(super) fn read(mut top: Table, app: &mut Application) -> Option<Vec<DraftCom
     };
     let mut ids = BTreeMap::new();
     let mut drafts = Vec::new();
-    for item in components {
+    for item in components.unwrap_or_default() {
         let (draft, trigger) = component(&item, kind.as_deref(), &around, &mut ids).unwrap_or_default();
         drafts.extend(draft);
         app.triggers.extend(trigger);
     }
-    Some(drafts)
+    drafts
 }
 
 /// `[variables]`, in Spin 0.2 to 0.4 spelt `[config]`.
-fn variables(top: &mut Table) -> BTreeMap<String, crate::app::Variable> {
+fn variables(top: &mut Table) -> BTreeMap<String, Variable> {
     let (new, old) = (top.take("variables"), top.take("config"));
     if let (Some(_), Some(old)) = (&new, &old) {
         old.problem("`config` is an older spelling of `variables`: keep one");

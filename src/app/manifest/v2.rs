@@ -10,11 +10,15 @@ use crate::app::validate::is_kebab_id;
 use crate::app::{Application, ManifestFormat, Trigger};
 
 /// Reads a manifest of format 2.
-pub(super) fn read(mut top: Table, app: &mut Application) -> Option<Vec<DraftComponent>> {
+pub(super) fn read(mut top: Table, app: &mut Application) -> Vec<DraftComponent> {
     top.required("application", |item| application(item, app));
     app.variables = top.optional("variables", |item| variables::read(item, ManifestFormat::V2)).unwrap_or_default();
     let components = top.take("component");
     let triggers = top.required("trigger", |item| Some(item.table()?.into_entries()));
+    if triggers.as_ref().is_some_and(Vec::is_empty) {
+        let hint = "add a `[[trigger.http]]` with its `route` and `component`";
+        top.problem("the application has no trigger, so nothing in it would ever run", Some(hint.to_owned()));
+    }
     top.finish();
 
     let around = Surroundings {
@@ -43,7 +47,7 @@ pub(super) fn read(mut top: Table, app: &mut Application) -> Option<Vec<DraftCom
     parts.check_references();
     triggers.sort_by_key(|draft| draft.offset);
     app.triggers = triggers.into_iter().map(|draft| draft.trigger).collect();
-    Some(parts.components)
+    parts.components
 }
 
 /// `[application]`.
