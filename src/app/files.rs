@@ -333,7 +333,8 @@ impl<'a> Search<'a> {
 
     /// Reports something that the walk came upon and that cannot be packaged.
     fn refuse_met(&self, path: &str, node: &Node) {
-        let exclude = if node.is_directory() { format!("{path}/**") } else { path.to_owned() };
+        let below = if node.is_directory() { "/**" } else { "" };
+        let exclude = format!("{}{below}", Pattern::escape(path));
         let hint = format!("leave it out with `exclude_files = [\"{exclude}\"]`");
         if let Some(message) = node.fault(path) {
             self.problem(message, Some(hint));
@@ -398,7 +399,8 @@ impl<'a> Search<'a> {
         }
         match node {
             Node::Directory(real) if self.trail.iter().any(|above| above.starts_with(&real)) => {
-                let hint = format!("leave it out with `exclude_files = [\"{source}/**\"]`");
+                let exclude = Pattern::escape(&source);
+                let hint = format!("leave it out with `exclude_files = [\"{exclude}/**\"]`");
                 self.problem(format!("`{source}` leads back to {}: a loop", real.display()), Some(hint));
             }
             Node::Directory(real) => self.descend(Directory { source, real }, parts),
