@@ -184,7 +184,11 @@ fn fetch_code(kind: FetchErrorKind) -> ExitCode {
 
 fn package_code(error: &PackageError) -> ExitCode {
     match error {
-        PackageError::Read { .. } | PackageError::Changed { .. } => ExitCode::InvalidApplication,
+        PackageError::Read { .. } | PackageError::Changed { .. } | PackageError::Refused { .. } => {
+            ExitCode::InvalidApplication
+        }
+        // The pipeline brings every source in before it packages.
+        PackageError::NotDownloaded { .. } => ExitCode::Unexpected,
         PackageError::Stage { .. } => ExitCode::UploadFailed,
     }
 }
@@ -249,7 +253,9 @@ fn fetch_hints(error: &FetchError) -> Vec<String> {
 
 fn package_hints(error: &PackageError) -> Vec<String> {
     let hint = match error {
-        PackageError::Read { .. } => return Vec::new(),
+        PackageError::Read { .. } | PackageError::Refused { .. } | PackageError::NotDownloaded { .. } => {
+            return Vec::new();
+        }
         PackageError::Changed { .. } => "run the same command again when the build has ended",
         PackageError::Stage { .. } => "make room, or set TMPDIR to a directory that can be written; then run it again",
     };

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::app::{Application, Component, ManifestFormat, MountedFile, Place, Source, Trigger, Variable};
+use crate::app::{
+    Application, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Place, Source, Trigger,
+    Variable,
+};
 
 /// The smallest core module.
 pub(super) const MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -53,12 +56,30 @@ pub(super) fn component(id: &str, dir: &Path) -> Component {
 
 /// An HTTP trigger; `config` is the rest of its table.
 pub(super) fn http(id: &str, component: &str, config: &str) -> Trigger {
+    let config: toml::Table = toml::from_str(config).unwrap();
     Trigger {
         id: id.into(),
         kind: "http".into(),
         component: Some(component.into()),
-        config: toml::from_str(config).unwrap(),
+        http: Some(http_trigger(&config)),
+        config,
         at: place(&format!("trigger.http.{id}")),
+    }
+}
+
+/// What the loader makes of a valid table.
+fn http_trigger(config: &toml::Table) -> HttpTrigger {
+    let text = |table: &toml::Table, key: &str| table.get(key).and_then(toml::Value::as_str).map(String::from);
+    let executor = match config.get("executor").and_then(toml::Value::as_table) {
+        Some(table) if text(table, "type").as_deref() == Some("wagi") => {
+            Executor::Wagi { argv: text(table, "argv"), entrypoint: text(table, "entrypoint") }
+        }
+        _ => Executor::Http,
+    };
+    HttpTrigger {
+        route: text(config, "route").map_or(HttpRoute::Private, HttpRoute::Path),
+        executor,
+        static_response: config.contains_key("static_response"),
     }
 }
 

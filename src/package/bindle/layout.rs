@@ -123,22 +123,6 @@ fn check_trigger_types(app: &Application, findings: &mut Findings) {
     }
 }
 
-/// How the manifest configures an HTTP trigger. What is no valid route never gets past the loader.
-fn http_trigger(trigger: &Trigger) -> HttpTrigger {
-    let text = |table: &toml::Table, key: &str| table.get(key).and_then(toml::Value::as_str).map(String::from);
-    let route = match text(&trigger.config, "route") {
-        Some(path) => HttpRoute::Path(path),
-        None => HttpRoute::Private,
-    };
-    let executor = match trigger.config.get("executor").and_then(toml::Value::as_table) {
-        Some(table) if text(table, "type").as_deref() == Some("wagi") => {
-            Executor::Wagi { argv: text(table, "argv"), entrypoint: text(table, "entrypoint") }
-        }
-        _ => Executor::Http,
-    };
-    HttpTrigger { route, executor, static_response: trigger.config.contains_key("static_response") }
-}
-
 fn map_variables(app: &Application, options: &Options, findings: &mut Findings) -> BTreeMap<String, WireVariable> {
     for name in options.variables.keys().filter(|name| !app.variables.contains_key(*name)) {
         findings.refuse(
@@ -189,8 +173,10 @@ fn check_variable(name: &str, variable: &Variable, given: bool, findings: &mut F
 
 /// The bindle's components in the manifest's order: one for each trigger.
 fn place_components<'a>(app: &'a Application, base: &str, findings: &mut Findings) -> Vec<Placed<'a>> {
-    for trigger in app.triggers.iter().filter(|trigger| trigger.kind == "http") {
-        check_http_trigger(app, trigger, findings);
+    for trigger in &app.triggers {
+        if let Some(http) = &trigger.http {
+            check_http_trigger(app, trigger, http, findings);
+        }
     }
     let mut placed = Vec::new();
     for component in &app.components {
@@ -211,15 +197,15 @@ fn place_components<'a>(app: &'a Application, base: &str, findings: &mut Finding
             ));
         }
         for (id, trigger) in ids.into_iter().zip(triggers) {
-            let http = http_trigger(trigger);
-            // A private route is refused; what stands here for it is never used.
-            let HttpRoute::Path(route) = http.route else { continue };
+            // A trigger of another type and a private route are refused elsewhere.
+            let Some(http) = &trigger.http else { continue };
+            let HttpRoute::Path(route) = &http.route else { continue };
             placed.push(Placed {
                 id,
                 component,
-                pattern: Pattern::new(base, &route),
-                route: rooted(&route),
-                executor: wire_executor(http.executor),
+                pattern: Pattern::new(base, route),
+                route: rooted(route),
+                executor: wire_executor(&http.executor),
                 allowed_hosts: allowed_hosts.clone(),
             });
         }
@@ -227,11 +213,12 @@ fn place_components<'a>(app: &'a Application, base: &str, findings: &mut Finding
     placed
 }
 
-fn wire_executor(executor: Executor) -> Option<WireExecutor> {
+fn wire_executor(executor: &Executor) -> Option<WireExecutor> {
     match executor {
         Executor::Http => None,
         Executor::Wagi { argv, entrypoint } => {
-            Some(WireExecutor::Wagi { argv, entrypoint: entrypoint.unwrap_or_else(|| "_start".into()) })
+            let entrypoint = entrypoint.clone().unwrap_or_else(|| "_start".into());
+            Some(WireExecutor::Wagi { argv: argv.clone(), entrypoint })
         }
     }
 }
@@ -247,9 +234,16 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn check_http_trigger(app: &Application, trigger: &Trigger, findings: &mut Findings) {
+/// Whether a trigger answers this path, which begins with a slash.
+fn has_route(trigger: &Trigger, path: &str) -> bool {
+    match trigger.http.as_ref().map(|http| &http.route) {
+        Some(HttpRoute::Path(route)) => rooted(route) == path,
+        Some(HttpRoute::Private) | None => false,
+    }
+}
+
+fn check_http_trigger(app: &Application, trigger: &Trigger, http: &HttpTrigger, findings: &mut Findings) {
     let id = &trigger.id;
-    let http = http_trigger(trigger);
     if http.static_response {
         findings.refuse(
             "E2",
@@ -274,7 +268,7 @@ fn check_http_trigger(app: &Application, trigger: &Trigger, findings: &mut Findi
             "name a `component` in the trigger",
         ),
     }
-    match http.route {
+    match &http.route {
         HttpRoute::Private => findings.refuse(
             "E3",
             trigger.at.clone(),
@@ -356,7 +350,7 @@ fn check_routes(components: &[Placed<'_>], app: &Application, findings: &mut Fin
             if one == other { format!("component `{one}` twice") } else { format!("components `{one}` and `{other}`") };
         let at = triggers_of(app, placed.component)
             .filter(|trigger| trigger.component.as_ref() == Some(other))
-            .find(|trigger| http_trigger(trigger).route == HttpRoute::Path(placed.route.clone()))
+            .find(|trigger| has_route(trigger, &placed.route))
             .map_or_else(|| placed.component.at.clone(), |trigger| below(&trigger.at, "route"));
         findings.refuse(
             "E5",
