@@ -234,7 +234,7 @@ fn describe(app: &Application) -> String {
     }
 }
 
-/// `staging (hippo at https://hippo.example.com)`.
+/// `staging (a-driver at https://staging.example.com)`.
 fn place(target: &dyn Target) -> String {
     let info = target.info();
     match info.name == info.driver {

@@ -1,6 +1,8 @@
 //! How much is sent: the budgets of `docs/performance.md`, by count.
 
-use super::{App, Stack, assert_live, deploy, parcels, version};
+use std::time::{Duration, Instant};
+
+use super::{App, Program, Stack, assert_live, deploy, parcels, version};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_deploy_then_nothing_to_do_then_one_file() {
@@ -66,10 +68,52 @@ source = "web.wasm"
 sqlite_databases = ["default"]
 "#,
     );
-    let output = crate::program::Program::deploying(&app, &stack).run().await.expect(3);
+    let output = Program::deploying(&app, &stack).run().await.expect(3);
     for code in ["E1", "E4", "E11"] {
         assert!(output.stderr.contains(code), "{code} is not in:\n{}", output.stderr);
     }
     assert_eq!(stack.sent(), []);
     assert_eq!(output.stdout, "");
+}
+
+/// Large enough that a copy in memory would show; the rest of a gigabyte would only take longer.
+const LARGE: u64 = 256 * 1024 * 1024;
+/// Peak of resident memory, in KiB.
+const MEMORY: u64 = 40 * 1024;
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_small_whatever_the_size_of_a_file() {
+    let (app, stack) = (App::new("shop"), Stack::start().await);
+    let large = std::fs::File::create(app.path().join("static/large.bin")).expect("it can be made");
+    large.set_len(LARGE).expect("a sparse file takes no room");
+    // Past the relay, which keeps bodies in memory.
+    let running = Program::deploying(&app, &stack).env("BINDLE_SERVER_URL", stack.bindle.url()).start();
+    let status = format!("/proc/{}/status", running.pid());
+    let peak = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let seen = peak.clone();
+    // The hook is called at each request to Hippo; the last ones come after the upload.
+    stack.traffic.at_each(move || {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        let kib = line.trim().trim_end_matches(" kB").parse().unwrap_or(0);
+        seen.fetch_max(kib, std::sync::atomic::Ordering::Relaxed);
+    });
+    running.end().await.expect(0);
+    assert_live(&app, &stack);
+    let peak = peak.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1..=MEMORY).contains(&peak), "{peak} KiB resident");
+}
+
+#[test]
+fn help_is_there_at_once() {
+    let best = (0..50).map(|_| {
+        let begun = Instant::now();
+        let help = std::process::Command::new(env!("CARGO_BIN_EXE_spin-deploy")).arg("--help").output();
+        assert!(help.expect("the program was built").status.success());
+        begun.elapsed()
+    });
+    // The best of many: other tests keep the machine busy.
+    let best = best.min().expect("it ran");
+    assert!(best <= Duration::from_millis(10), "{best:?}");
 }

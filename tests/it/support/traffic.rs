@@ -47,6 +47,7 @@ pub struct Traffic(Arc<Mutex<Record>>);
 struct Record {
     exchanges: Vec<Exchange>,
     blow: Option<(usize, Moment, Blow)>,
+    at_each: Option<Blow>,
 }
 
 impl Traffic {
@@ -61,6 +62,11 @@ impl Traffic {
         let mut record = self.record();
         record.exchanges.clear();
         record.blow = Some((k, moment, Box::new(blow)));
+    }
+
+    /// Calls `look` at each request.
+    pub fn at_each(&self, look: impl FnMut() + Send + 'static) {
+        self.record().at_each = Some(Box::new(look));
     }
 
     /// Lets everything through again. Says whether the blow had fallen.
@@ -80,6 +86,9 @@ impl Traffic {
         let mut record = self.record();
         record.exchanges.push(exchange);
         let count = record.exchanges.len();
+        if let Some(look) = &mut record.at_each {
+            look();
+        }
         record.blow.as_ref().filter(|(k, ..)| count >= *k).map(|(k, moment, _)| (*moment, count == *k))
     }
 
