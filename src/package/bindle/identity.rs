@@ -68,7 +68,7 @@ fn usable_name(app: &Application, findings: &mut Findings) -> Option<String> {
         "E12",
         app_place(app, "name"),
         format!("`{}` cannot be the name of a bindle", name.escape_debug()),
-        "choose a `name` of the letters a to z, digits, `-` and `_`, with a letter or digit first",
+        "choose a `name` of ASCII letters, digits, `-` and `_`, with a letter or digit first",
     );
     None
 }
