@@ -121,8 +121,6 @@ fn tagged(version: &Version, metadata: &str) -> Option<Version> {
         "" => metadata.to_owned(),
         present => format!("{present}.{metadata}"),
     };
-    // Checked on its own as well: `.a` must not pass for a part of `x..a`, nor `+`.
-    BuildMetadata::new(metadata).ok()?;
     Some(Version { build: BuildMetadata::new(&whole).ok()?, ..version.clone() })
 }
 
