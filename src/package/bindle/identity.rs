@@ -68,7 +68,7 @@ fn usable_name(app: &Application, findings: &mut Findings) -> Option<String> {
         "E12",
         app_place(app, "name"),
         format!("`{}` cannot be the name of a bindle", name.escape_debug()),
-        "choose a `name` of the letters a to z, digits, `-` and `_`, with a letter or digit first",
+        "choose a `name` of ASCII letters, digits, `-` and `_`, with a letter or digit first",
     );
     None
 }
@@ -121,8 +121,6 @@ fn tagged(version: &Version, metadata: &str) -> Option<Version> {
         "" => metadata.to_owned(),
         present => format!("{present}.{metadata}"),
     };
-    // Checked on its own as well: `.a` must not pass for a part of `x..a`, nor `+`.
-    BuildMetadata::new(metadata).ok()?;
     Some(Version { build: BuildMetadata::new(&whole).ok()?, ..version.clone() })
 }
 

@@ -1,5 +1,7 @@
 //! The invoice, and the version tag that it decides.
 
+use std::collections::HashMap;
+
 use bindle::{BindleSpec, Condition, Group, Id, Invoice, Label, Parcel};
 use sha2::{Digest as _, Sha256};
 
@@ -19,6 +21,8 @@ pub(super) struct Parcels {
     manifest: Vec<Parcel>,
     wasm: Vec<Parcel>,
     assets: Vec<Parcel>,
+    /// Where in `assets` a label is.
+    known_assets: HashMap<Label, usize>,
 }
 
 impl Parcels {
@@ -42,15 +46,13 @@ impl Parcels {
     pub fn add_asset(&mut self, name: &str, digest: &Digest, group: &str) {
         let media_type = mime_guess::from_path(name).first_or_octet_stream();
         let label = label(name.to_owned(), digest, media_type.essence_str());
-        let groups = match self.assets.iter_mut().position(|parcel| parcel.label == label) {
-            Some(index) => &mut self.assets[index],
-            None => {
-                self.assets.push(Parcel { label, conditions: None });
-                self.assets.last_mut().expect("it was just pushed")
-            }
-        };
-        let conditions = groups.conditions.get_or_insert(Condition { member_of: None, requires: None });
-        conditions.member_of.get_or_insert_default().push(group.to_owned());
+        let index = *self.known_assets.entry(label).or_insert_with_key(|label| {
+            let conditions = Some(Condition { member_of: Some(Vec::new()), requires: None });
+            self.assets.push(Parcel { label: label.clone(), conditions });
+            self.assets.len() - 1
+        });
+        let groups = self.assets[index].conditions.as_mut().and_then(|conditions| conditions.member_of.as_mut());
+        groups.expect("assets are pushed with groups").push(group.to_owned());
     }
 
     fn into_list(self) -> Vec<Parcel> {
@@ -89,9 +91,9 @@ fn content_digest(app: &Application, identity: &Identity, groups: &[String], par
     encoding.text(TAG_SCHEMA);
     encoding.text(&identity.name);
     encoding.text(&identity.version().to_string());
-    encoding.list(app.description.iter().map(Encoding::of));
-    encoding.list(app.authors.iter().map(Encoding::of));
-    encoding.list(sorted(groups.iter().map(Encoding::of)));
+    encoding.list(app.description.iter().map(|text| Encoding::of(text)));
+    encoding.list(app.authors.iter().map(|author| Encoding::of(author)));
+    encoding.list(sorted(groups.iter().map(|group| Encoding::of(group))));
     encoding.list(sorted(parcels.iter().map(encode_parcel)));
     hex(&Sha256::digest(&encoding.0))
 }
@@ -104,7 +106,7 @@ fn encode_parcel(parcel: &Parcel) -> Encoding {
     encoding.text(&label.media_type);
     encoding.text(&label.name);
     let groups = parcel.conditions.iter().flat_map(|conditions| conditions.member_of.iter().flatten());
-    encoding.list(sorted(groups.map(Encoding::of)));
+    encoding.list(sorted(groups.map(|group| Encoding::of(group))));
     encoding
 }
 
@@ -119,7 +121,7 @@ fn sorted(items: impl Iterator<Item = Encoding>) -> impl Iterator<Item = Encodin
 struct Encoding(Vec<u8>);
 
 impl Encoding {
-    fn of(text: &String) -> Encoding {
+    fn of(text: &str) -> Encoding {
         let mut encoding = Encoding::default();
         encoding.text(text);
         encoding

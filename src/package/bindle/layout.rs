@@ -31,6 +31,7 @@ pub(super) struct Placed<'a> {
     /// The component's own id, or that of its copy for a further trigger.
     pub id: String,
     pub component: &'a Component,
+    trigger: &'a Trigger,
     /// The route with a leading slash.
     pub route: String,
     /// The route with its base.
@@ -50,17 +51,14 @@ impl Placed<'_> {
 /// Lays the application out as a bindle. There is no layout where something is refused.
 pub(super) fn lay_out<'a>(app: &'a Application, options: &Options) -> (Option<Layout<'a>>, Findings) {
     let mut findings = Findings::default();
-    let findings_ref = &mut findings;
-    let identity = identity::identify(app, &options.build_info, findings_ref);
-    check_trigger_types(app, findings_ref);
-    let variables = map_variables(app, options, findings_ref);
-    let base = rooted(
-        app.trigger_settings.get("http").and_then(|http| http.get("base")).and_then(toml::Value::as_str).unwrap_or("/"),
-    );
-    let mut components = place_components(app, &base, findings_ref);
-    check_routes(&components, app, findings_ref);
+    let identity = identity::identify(app, &options.build_info, &mut findings);
+    check_trigger_types(app, &mut findings);
+    let variables = map_variables(app, options, &mut findings);
+    let base = base(app);
+    let mut components = place_components(app, &base, &mut findings);
+    check_routes(&components, &mut findings);
     let routes = components.iter().map(route).collect();
-    order(&mut components, app.format, findings_ref);
+    order(&mut components, app.format, &mut findings);
     let layout = identity.filter(|_| findings.refusals.is_empty()).map(|identity| Layout {
         identity,
         base,
@@ -69,6 +67,12 @@ pub(super) fn lay_out<'a>(app: &'a Application, options: &Options) -> (Option<La
         routes,
     });
     (layout, findings)
+}
+
+fn base(app: &Application) -> String {
+    let given =
+        app.trigger_settings.get("http").and_then(|settings| settings.get("base")).and_then(toml::Value::as_str);
+    rooted(given.unwrap_or("/"))
 }
 
 /// The components that triggers run, in the manifest's order.
@@ -187,6 +191,7 @@ fn place_components<'a>(app: &'a Application, base: &str, findings: &mut Finding
         }
         check_component(component, findings);
         let allowed_hosts = hosts::map(component, app.format, findings);
+        let triggers: Vec<&Trigger> = triggers.into_iter().filter(|trigger| trigger.kind == "http").collect();
         let ids = copy_ids(app, &component.id, triggers.len());
         if ids.len() > 1 {
             findings.warn(format!(
@@ -203,6 +208,7 @@ fn place_components<'a>(app: &'a Application, base: &str, findings: &mut Finding
             placed.push(Placed {
                 id,
                 component,
+                trigger,
                 pattern: Pattern::new(base, route),
                 route: rooted(route),
                 executor: wire_executor(&http.executor),
@@ -232,14 +238,6 @@ fn copy_ids(app: &Application, id: &str, count: usize) -> Vec<String> {
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether a trigger answers this path, which begins with a slash.
-fn has_route(trigger: &Trigger, path: &str) -> bool {
-    match trigger.http.as_ref().map(|http| &http.route) {
-        Some(HttpRoute::Path(route)) => rooted(route) == path,
-        Some(HttpRoute::Private) | None => false,
-    }
 }
 
 fn check_http_trigger(app: &Application, trigger: &Trigger, http: &HttpTrigger, findings: &mut Findings) {
@@ -341,21 +339,18 @@ fn warn_of_key_value_stores(component: &Component, findings: &mut Findings) {
     }
 }
 
-fn check_routes(components: &[Placed<'_>], app: &Application, findings: &mut Findings) {
-    let mut known: BTreeMap<&Pattern, &Placed<'_>> = BTreeMap::new();
+fn check_routes(components: &[Placed<'_>], findings: &mut Findings) {
+    let mut known = BTreeMap::new();
     for placed in components {
-        let Some(first) = known.insert(&placed.pattern, placed) else { continue };
-        let (one, other) = (&first.component.id, &placed.component.id);
-        let whom =
-            if one == other { format!("component `{one}` twice") } else { format!("components `{one}` and `{other}`") };
-        let at = triggers_of(app, placed.component)
-            .filter(|trigger| trigger.component.as_ref() == Some(other))
-            .find(|trigger| has_route(trigger, &placed.route))
-            .map_or_else(|| placed.component.at.clone(), |trigger| below(&trigger.at, "route"));
+        let Some(earlier) = known.insert(&placed.pattern, placed) else { continue };
+        let (one, other) = (&earlier.component.id, &placed.component.id);
         findings.refuse(
             "E5",
-            at,
-            format!("route `{}` leads to {whom}", placed.pattern),
+            below(&placed.trigger.at, "route"),
+            match one == other {
+                true => format!("route `{}` leads to component `{one}` twice", placed.pattern),
+                false => format!("route `{}` leads to components `{one}` and `{other}`", placed.pattern),
+            },
             "give each trigger a route of its own",
         );
     }

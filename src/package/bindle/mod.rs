@@ -124,6 +124,7 @@ pub(super) fn assemble(app: &Application, options: &Options, downloads: &Downloa
     for placed in &layout.components {
         let (name, path) = wasm_parcel(&placed.component.source, downloads)?;
         let digest = &digests[path];
+        check_download(&placed.component.source, path, digest)?;
         parcels.add_wasm(&name, digest);
         blobs.add(digest, name, Content::File(path.to_path_buf()));
         sources.push(digest.sha256.clone());
@@ -167,6 +168,16 @@ fn wasm_parcel<'a>(source: &'a Source, downloads: &'a Downloads) -> Result<(Stri
         }
         // `lay_out` refuses these.
         Source::Registry { package, .. } => Err(PackageError::NotDownloaded { url: package.clone() }),
+    }
+}
+
+/// Makes sure that a download is still what the manifest promises.
+fn check_download(source: &Source, path: &Path, digest: &Digest) -> Result<(), PackageError> {
+    match source {
+        Source::Url { sha256, .. } if *sha256 != digest.sha256 => {
+            Err(PackageError::Changed { path: path.to_path_buf() })
+        }
+        _ => Ok(()),
     }
 }
 
