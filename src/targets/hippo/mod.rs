@@ -14,6 +14,8 @@ mod observe;
 mod readiness;
 mod release;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -30,7 +32,7 @@ use self::observe::Observer;
 use self::readiness::Sight;
 use self::release::Releasing;
 use crate::auth::{Credential, Login};
-use crate::http::Client;
+use crate::http::{Client, is_loopback};
 use crate::package::{Format, Package, PackageId};
 use crate::registry::bindle::{BindleRegistry, RegistryError};
 use crate::target::{
@@ -103,6 +105,9 @@ impl HippoTarget {
         check_scheme(bindle_url, "--bindle-server")?;
         let app_url = check_names(settings)?.unwrap_or_else(|| AppUrl::with_scheme(url.scheme()));
         let credential = settings.credential.clone().ok_or_else(missing_credential)?;
+        if url.scheme() == "http" && !is_loopback(url) && !config.http.allow_insecure_credentials {
+            return Err(readable_credential(url));
+        }
         let http = Client::new(&config.http)
             .map_err(|error| TargetError::new(fault::kind(error.kind), "set up the HTTP client").because(error))?;
         let hippo = Hippo::new(http.clone(), url.clone(), credential);
@@ -350,6 +355,13 @@ fn missing_credential() -> TargetError {
         ))
         .hint("spin-deploy --hippo-username NAME")
         .hint("export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...")
+}
+
+/// The client holds back tokens by itself, but cannot know that a login's body holds a password.
+fn readable_credential(url: &Url) -> TargetError {
+    let host = url.host_str().unwrap_or_default();
+    invalid(format!("a password or token would go to {host} over plain http, where it can be read"))
+        .hint("use the https address, or allow it: `--allow-insecure-credentials`")
 }
 
 fn check_scheme(url: &Url, flag: &str) -> Result<(), TargetError> {

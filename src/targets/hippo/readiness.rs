@@ -10,7 +10,7 @@ use url::Url;
 
 use super::api::SpinInfo;
 use super::session::retrying;
-use crate::http::{Body, Client, HttpError, Kind, Repeat, Request, Response};
+use crate::http::{Body, Client, HttpError, Repeat, Request, Response};
 use crate::target::{Context, ErrorKind, TargetError};
 
 /// How long an answer may take.
@@ -74,9 +74,9 @@ fn judge_health(health: &Response) -> Sight {
 
 /// Why there was no answer, in a few words.
 fn reason(error: &HttpError) -> String {
-    match error.kind {
-        Kind::Interrupted => format!("no complete answer: {}", error.message),
-        _ => error.message.clone(),
+    match &error.source {
+        Some(cause) => format!("{}: {cause}", error.message),
+        None => error.message.clone(),
     }
 }
 
