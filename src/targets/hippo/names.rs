@@ -8,6 +8,8 @@ pub const MAX_VERSION_LENGTH: usize = 128;
 const MAX_APP_NAME_LENGTH: usize = 128;
 /// The longest name of a channel.
 const MAX_CHANNEL_NAME_LENGTH: usize = 64;
+/// The longest name of a bindle.
+const MAX_STORAGE_ID_LENGTH: usize = 200;
 /// The longest part of a host name between two dots.
 const MAX_LABEL_LENGTH: usize = 63;
 
@@ -47,6 +49,12 @@ pub fn channel_fault(name: &str, own_domain: bool) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether versions of bindles of this name can be registered. Hippo makes apps of names with dots, too, but never
+/// registers a later version of them.
+pub fn is_storage_id(name: &str) -> bool {
+    (1..=MAX_STORAGE_ID_LENGTH).contains(&name.len()) && name.chars().all(|char| is_name_char(char) || char == '/')
 }
 
 /// Whether a domain keeps the rule `^([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}$`. Hippo checks it when a channel is made,
@@ -122,6 +130,16 @@ mod tests {
             let allowed = (channel_fault(name, true).is_none(), channel_fault(name, false).is_none());
             assert_eq!(allowed, (own, default), "{name:?}");
         }
+    }
+
+    #[test]
+    fn names_of_bindles() {
+        let long = "a".repeat(200);
+        let table = [("web", true), ("team/web", true), (&long, true), ("my.web", false), ("", false)];
+        for (name, good) in table {
+            assert_eq!(is_storage_id(name), good, "{name:?}");
+        }
+        assert!(!is_storage_id(&format!("{long}a")));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use super::api::App;
 use super::app_url::AppUrl;
 use super::changes::{AppState, ChannelState, State, Wish, find_app};
 use super::client::Hippo;
-use super::fault;
 use super::readiness::{self, Sight};
+use super::{fault, names};
+use crate::event::Event;
 use crate::http::Client;
 use crate::target::{Context, ErrorKind, TargetError};
 
@@ -27,6 +28,7 @@ pub struct Observer<'a> {
 impl Observer<'_> {
     /// Looks the application up by its exact name.
     pub async fn observe(&self, cx: &Context) -> Result<State, TargetError> {
+        self.check_bindle_name()?;
         let apps = self.hippo.apps(cx, &self.wish.app).await;
         let apps = apps.map_err(|error| self.hippo.fail_first(self.operation(), error))?;
         match find_app(&apps, &self.wish.app).map_err(|several| fault::several(several, self.operation()))? {
@@ -51,7 +53,12 @@ impl Observer<'_> {
         };
         let mut state = listed.with_channel(channel, self.wish);
         if let Some(channel) = state.channel.as_mut().filter(|channel| !channel.needs_patch(self.wish)) {
-            channel.sight = Some(self.look(cx, channel).await?);
+            let sight = self.look(cx, channel).await?;
+            if sight == Sight::Healthy {
+                let message = "the application's host cannot name the version that runs (Spin before 0.7)".to_owned();
+                cx.report(Event::Note { message });
+            }
+            channel.sight = Some(sight);
         }
         Ok(state)
     }
@@ -60,6 +67,16 @@ impl Observer<'_> {
     pub async fn look(&self, cx: &Context, channel: &ChannelState) -> Result<Sight, TargetError> {
         let url = channel.record.as_ref().and_then(|record| self.app_url.of(&record.domain));
         readiness::look(cx, self.http, url.as_ref()).await
+    }
+
+    fn check_bindle_name(&self) -> Result<(), TargetError> {
+        let name = &self.wish.storage_id;
+        if names::is_storage_id(name) {
+            return Ok(());
+        }
+        Err(TargetError::new(ErrorKind::Unsupported, self.operation())
+            .because(anyhow!("Hippo cannot register versions of a package of the name {name}"))
+            .hint("name the application in spin.toml with letters, digits, `-` and `_` only"))
     }
 
     /// An application registers the versions of one bindle name only, for ever.

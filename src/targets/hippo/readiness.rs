@@ -13,7 +13,7 @@ use super::session::retrying;
 use crate::http::{Body, Client, HttpError, Repeat, Request, Response};
 use crate::target::{Context, ErrorKind, TargetError};
 
-/// How long an answer may take.
+/// How long a probe may take, the connection included.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest answer that is read, in bytes.
 const LIMIT: usize = 64 * 1024;
@@ -41,7 +41,7 @@ pub async fn look(cx: &Context, http: &Client, app: Option<&Url>) -> Result<Sigh
 async fn look_once(cx: &Context, http: &Client, app: &Url) -> Sight {
     let info = match probe(cx, http, app, "info").await {
         Ok(info) => info,
-        Err(error) => return Sight::Nothing(reason(&error)),
+        Err(why) => return Sight::Nothing(why),
     };
     if let Some(version) = version(&info) {
         return Sight::Version(version);
@@ -51,7 +51,7 @@ async fn look_once(cx: &Context, http: &Client, app: &Url) -> Sight {
     }
     match probe(cx, http, app, "health").await {
         Ok(health) => judge_health(&health),
-        Err(error) => Sight::Nothing(reason(&error)),
+        Err(why) => Sight::Nothing(why),
     }
 }
 
@@ -80,7 +80,8 @@ fn reason(error: &HttpError) -> String {
     }
 }
 
-async fn probe(cx: &Context, http: &Client, app: &Url, what: &str) -> Result<Response, HttpError> {
+/// One request; without an answer, why.
+async fn probe(cx: &Context, http: &Client, app: &Url, what: &str) -> Result<Response, String> {
     let request = Request {
         method: reqwest::Method::GET,
         url: well_known(app, what),
@@ -91,7 +92,11 @@ async fn probe(cx: &Context, http: &Client, app: &Url, what: &str) -> Result<Res
         patience: Some(PATIENCE),
         limit: LIMIT,
     };
-    http.send(request, &|notice| cx.report(retrying(notice))).await
+    let report = |notice| cx.report(retrying(notice));
+    match tokio::time::timeout(PATIENCE, http.send(request, &report)).await {
+        Ok(answer) => answer.map_err(|error| reason(&error)),
+        Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+    }
 }
 
 /// `<app>/.well-known/spin/<what>`.

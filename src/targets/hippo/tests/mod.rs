@@ -246,6 +246,7 @@ async fn recorded_is_not_live() {
         }
         let release = bench.deploy().await;
         assert_eq!(lines(&release.changes), ["keep app web", "keep revision 1.0.0+snew", line]);
+        assert_eq!(bench.messages().len(), usize::from(host == Some(Host::Old)));
         let log = bench.hippo.take_log();
         assert!(log.contains(&"PUT api/channels/c1/desired-status".to_owned()));
         assert!(
@@ -461,9 +462,12 @@ async fn of_two_apps_made_at_once_the_smallest_id_wins() {
     let bench = Bench::start().await;
     bench.store().fault("POST apps", Fault::AppFirst("9001", "web"));
     bench.release().await.unwrap();
-    let store = bench.store();
-    assert_eq!(store.apps.iter().map(|app| app["id"].as_str().unwrap()).collect::<Vec<_>>(), ["9001", "5001"]);
-    assert_eq!(store.channels.iter().map(|c| c["appId"].as_str().unwrap()).collect::<Vec<_>>(), ["5001"]);
+    let ids = |things: &[serde_json::Value], member: &str| {
+        things.iter().map(|thing| thing[member].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&bench.store().apps, "id"), ["9001", "5002"]);
+    assert_eq!(ids(&bench.store().channels, "appId"), ["5002"]);
+    assert_eq!(bench.messages(), ["other runs created apps of the same name, which they should remove: 9001"]);
 }
 
 #[tokio::test]
@@ -508,15 +512,18 @@ async fn a_channel_that_somebody_else_made_meanwhile_is_taken_over() {
 
 #[tokio::test]
 async fn doubles_and_foreign_storage_are_refused_before_anything_is_written() {
-    let doubles = |store: &mut Store| {
+    fn doubles(store: &mut Store) {
         store.add_app("a9", "web", "web");
         store.add_app("a1", "web", "web");
-    };
-    let foreign = |store: &mut Store| store.add_app("a1", "web", "shop");
+    }
+    fn foreign(store: &mut Store) {
+        store.add_app("a1", "web", "shop");
+    }
     // (what is there, words of the error)
-    let table: [(&dyn Fn(&mut Store), &str); 2] = [
-        (&doubles, "Hippo has 2 apps of the name web: a1, a9"),
-        (&foreign, "app web (id a1) takes the bindles of the name shop"),
+    type Prepare = fn(&mut Store);
+    let table: [(Prepare, &str); 2] = [
+        (doubles, "Hippo has 2 apps of the name web: a1, a9"),
+        (foreign, "app web (id a1) takes the bindles of the name shop"),
     ];
     for (prepare, words) in table {
         let bench = Bench::start().await;
@@ -526,6 +533,16 @@ async fn doubles_and_foreign_storage_are_refused_before_anything_is_written() {
         assert!(chain(&error).contains(words), "{}", chain(&error));
         assert!(bench.hippo.take_log().iter().skip(1).all(|request| request.starts_with("GET")));
     }
+}
+
+#[tokio::test]
+async fn a_bindle_name_that_could_never_be_registered_is_refused_without_a_request() {
+    let bench = Bench::start().await;
+    let mut package = package();
+    package.id.name = "my.web".into();
+    let error = bench.target.plan(&bench.cx, &app(), &package).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(bench.hippo.take_log().is_empty());
 }
 
 #[tokio::test]
