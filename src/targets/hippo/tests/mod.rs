@@ -221,6 +221,17 @@ async fn a_plan_is_good_for_one_release_only() {
 }
 
 #[tokio::test]
+async fn a_plan_is_good_for_its_own_app_only() {
+    let bench = Bench::start().await;
+    deployed_before(&mut bench.store());
+    let shop = AppName("shop".into());
+    bench.target.plan(&bench.cx, &shop, &package()).await.unwrap();
+    bench.release().await.unwrap();
+    assert_eq!(bench.store().apps.len(), 1);
+    bench.assert_live();
+}
+
+#[tokio::test]
 async fn recorded_is_not_live() {
     // (what the host does, what the plan says of the channel)
     let table = [
