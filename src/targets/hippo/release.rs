@@ -124,7 +124,7 @@ impl<'a> Releasing<'a> {
                 .hint(RUN_AGAIN),
             Err(error) if error.refuses("StorageId", "not found in bindle") => hippo.fail(operation, error).hint(format!(
                 "Hippo does not find the bindle {} that was uploaded: it has to read the same Bindle server, and it \
-                 looks at the first 50 matches only; compare with `curl BINDLE_SERVER_URL/_q?q={}`",
+                 looks at the first 50 matches only; compare with `curl \"$BINDLE_SERVER_URL/_q?q={}\"`",
                 wish.storage_id, wish.storage_id
             )),
             Err(error) => hippo.fail(operation, error),
@@ -253,6 +253,7 @@ impl<'a> Releasing<'a> {
         match hippo.channel(cx, &channel.id).await {
             Ok(record) if !ChannelState::read(&record).needs_patch(wish) => Ok(()),
             Ok(_) => Err(hippo.fail(operation, error)),
+            Err(look) if look.kind() == ErrorKind::Cancelled => Err(hippo.fail(operation, look)),
             Err(_) => Err(self.lost_sight(operation, error)),
         }
     }
@@ -334,15 +335,7 @@ impl<'a> Releasing<'a> {
                 }
                 Err(error) => error,
             };
-            if error.refuses("Domain", "already exists") && !is_ours {
-                return Err(self.domain_taken(operation(), None));
-            }
-            if error.status() == Some(404) {
-                return Err(self.gone(operation(), error));
-            }
-            if !(error.outcome_unknown() || error.refuses("Name", "already exists")) {
-                return Err(hippo.fail(operation(), error));
-            }
+            let error = self.worth_a_look(operation(), error, is_ours)?;
             is_ours |= error.outcome_unknown();
             self.made.anything |= is_ours;
             match self.find_channel(cx, &app.id).await {
@@ -356,9 +349,23 @@ impl<'a> Releasing<'a> {
                 }
                 Ok(None) if round < ROUNDS => self.pause(cx, round, &operation()).await?,
                 Ok(None) => return Err(hippo.fail(operation(), error)),
-                Err(_) if error.outcome_unknown() => return Err(self.lost_sight(operation(), error)),
-                Err(failure) => return Err(failure),
+                Err(failure) if !is_ours || failure.kind == ErrorKind::Cancelled => return Err(failure),
+                Err(_) => return Err(self.lost_sight(operation(), error)),
             }
+        }
+    }
+
+    /// Tells failed creations of a channel after which it may be there from those after which it is not.
+    fn worth_a_look(&self, operation: String, error: ApiError, may_be_ours: bool) -> Result<ApiError, TargetError> {
+        if error.outcome_unknown() || error.refuses("Name", "already exists") {
+            Ok(error)
+        } else if error.refuses("Domain", "already exists") {
+            // An earlier attempt may have taken it.
+            if may_be_ours { Ok(error) } else { Err(self.domain_taken(operation, None)) }
+        } else if error.status() == Some(404) {
+            Err(self.gone(operation, error))
+        } else {
+            Err(self.observer.hippo.fail(operation, error))
         }
     }
 

@@ -69,6 +69,10 @@ impl Bench {
     }
 
     async fn release(&self) -> Result<Release, TargetError> {
+        self.release_as(&app()).await
+    }
+
+    async fn release_as(&self, app: &AppName) -> Result<Release, TargetError> {
         let artifact = Artifact {
             package: package().id,
             format: Format::Bindle,
@@ -76,7 +80,7 @@ impl Bench {
             routes: Vec::new(),
             uploaded: Uploaded::default(),
         };
-        self.target.release(&self.cx, &app(), &artifact).await
+        self.target.release(&self.cx, app, &artifact).await
     }
 
     /// Plans and releases; what was applied must be what was planned.
@@ -224,11 +228,10 @@ async fn a_plan_is_good_for_one_release_only() {
 async fn a_plan_is_good_for_its_own_app_only() {
     let bench = Bench::start().await;
     deployed_before(&mut bench.store());
-    let shop = AppName("shop".into());
-    bench.target.plan(&bench.cx, &shop, &package()).await.unwrap();
-    bench.release().await.unwrap();
-    assert_eq!(bench.store().apps.len(), 1);
-    bench.assert_live();
+    bench.target.plan(&bench.cx, &app(), &package()).await.unwrap();
+    let release = bench.release_as(&AppName("shop".into())).await.unwrap();
+    assert_eq!(lines(&release.changes)[0], "create app shop");
+    assert_eq!(bench.store().running["c1"], OLD);
 }
 
 #[tokio::test]
