@@ -1,12 +1,48 @@
 //! Hippo: a PaaS on Nomad that runs bindles. Facts: `deislabs/hippo src/Web/Api@v0.20.2`.
+//!
+//! `changes.rs` decides, without I/O; `observe.rs` reads what there is; `release.rs` does it. `client.rs` has the typed
+//! calls, `session.rs` the credential, `api.rs` the wire, `fault.rs` what failures mean, `readiness.rs` the look at the
+//! application itself.
+
+mod api;
+mod app_url;
+mod changes;
+mod client;
+mod fault;
+mod names;
+mod observe;
+mod readiness;
+mod release;
+mod session;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
+use anyhow::anyhow;
+use tokio::sync::OnceCell;
 use url::Url;
 
+use self::api::{Channel, JobStatus};
+use self::app_url::{AppUrl, plain};
+use self::changes::{ChannelState, State, Wish};
+use self::client::Hippo;
+use self::observe::Observer;
+use self::readiness::Sight;
+use self::release::Releasing;
 use crate::auth::{Credential, Login};
-use crate::target::{Target, TargetError};
+use crate::http::{Client, is_loopback};
+use crate::package::{Format, Package, PackageId};
+use crate::registry::bindle::{BindleRegistry, RegistryError};
+use crate::target::{
+    AppName, Artifact, Capabilities, Checked, Context, ErrorKind, Logs, Look, Phase, Plan, Proof, Release, ReleaseId,
+    Status, Target, TargetError, TargetInfo,
+};
 use crate::targets;
+
+/// The longest line of a log that is handed on, in characters.
+const MAX_LOG_LINE: usize = 4096;
 
 /// What a Hippo target is made from. All optional here; `connect` says what is missing.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +68,324 @@ pub struct Config {
 
 /// Makes a target; no request is sent.
 pub fn connect(config: &targets::Config) -> Result<Box<dyn Target>, TargetError> {
-    let _ = config;
-    todo!()
+    Ok(Box::new(HippoTarget::new(config)?))
+}
+
+/// A Hippo and the Bindle server that it reads.
+#[derive(Debug)]
+struct HippoTarget {
+    info: TargetInfo,
+    capabilities: Capabilities,
+    http: Client,
+    hippo: Hippo,
+    app_url: AppUrl,
+    channel: String,
+    domain: Option<String>,
+    bindle: Bindle,
+    /// What `plan` saw last, for the `release` that follows it.
+    seen: Mutex<Option<(Wish, State)>>,
+}
+
+/// The Bindle server, and what is needed to speak to it. Its key is read when something is uploaded.
+#[derive(Debug)]
+struct Bindle {
+    url: Url,
+    login: Option<Login>,
+    signing_key: Option<PathBuf>,
+    registry: OnceCell<BindleRegistry>,
+}
+
+impl HippoTarget {
+    fn new(config: &targets::Config) -> Result<HippoTarget, TargetError> {
+        let settings = &config.hippo;
+        let (Some(url), Some(bindle_url)) = (&settings.url, &settings.bindle_url) else {
+            return Err(missing_address(settings));
+        };
+        check_scheme(url, "--hippo-url")?;
+        check_scheme(bindle_url, "--bindle-server")?;
+        let app_url = check_names(settings)?.unwrap_or_else(|| AppUrl::with_scheme(url.scheme()));
+        let credential = settings.credential.clone().ok_or_else(missing_credential)?;
+        if url.scheme() == "http" && !is_loopback(url) && !config.http.allow_insecure_credentials {
+            return Err(readable_credential(url));
+        }
+        let http = Client::new(&config.http)
+            .map_err(|error| TargetError::new(fault::kind(error.kind), "set up the HTTP client").because(error))?;
+        let hippo = Hippo::new(http.clone(), url.clone(), credential);
+        Ok(HippoTarget {
+            info: TargetInfo { name: "hippo".to_owned(), driver: "hippo", endpoint: hippo.endpoint() },
+            capabilities: Capabilities {
+                format: Format::Bindle,
+                name_rules: names::app_rules(settings.domain.is_some()),
+                max_version_length: names::MAX_VERSION_LENGTH,
+            },
+            http,
+            hippo,
+            app_url,
+            channel: settings.channel.clone(),
+            domain: settings.domain.clone(),
+            bindle: Bindle {
+                url: bindle_url.clone(),
+                login: settings.bindle_login.clone(),
+                signing_key: settings.signing_key.clone(),
+                registry: OnceCell::new(),
+            },
+            seen: Mutex::new(None),
+        })
+    }
+
+    fn wish(&self, app: &AppName, package: &PackageId) -> Wish {
+        Wish {
+            app: app.0.clone(),
+            storage_id: package.name.clone(),
+            version: package.version.to_string(),
+            channel: self.channel.clone(),
+            domain: self.domain.clone(),
+        }
+    }
+
+    fn observer<'a>(&'a self, wish: &'a Wish) -> Observer<'a> {
+        Observer { hippo: &self.hippo, http: &self.http, app_url: &self.app_url, wish }
+    }
+
+    async fn registry(&self) -> Result<&BindleRegistry, RegistryError> {
+        let Bindle { url, login, signing_key, registry } = &self.bindle;
+        let connect = || BindleRegistry::new(url.clone(), self.http.clone(), login.clone(), signing_key.as_deref());
+        registry.get_or_try_init(connect).await
+    }
+
+    /// Remembers what a plan saw.
+    fn remember(&self, wish: Wish, state: State) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((wish, state));
+    }
+
+    /// What the last plan saw, if it had the same wish. Good for one release only.
+    fn recall(&self, wish: &Wish) -> Option<State> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        (seen.0 == *wish).then_some(seen.1)
+    }
+
+    /// The release that a look showed.
+    fn current(&self, state: &State) -> Option<Release> {
+        let channel = state.as_ref()?.channel.as_ref()?;
+        let version = match &channel.sight {
+            Some(Sight::Version(version)) => version.clone(),
+            _ => channel.version.clone()?,
+        };
+        let url = channel.record.as_ref().and_then(|record| self.app_url.of(&record.domain));
+        Some(Release { id: ReleaseId(version.clone()), version, url: url.as_ref().map(plain), changes: Vec::new() })
+    }
+
+    /// The channel of an application, whatever its package; `None`: there is no such app or channel.
+    async fn find_channel(&self, cx: &Context, app: &AppName) -> Result<Option<Channel>, TargetError> {
+        let operation = || format!("look up app {app}");
+        let apps = self.hippo.apps(cx, &app.0).await.map_err(|error| self.hippo.fail_first(operation(), error))?;
+        let several = |several| fault::several(several, operation());
+        let Some(found) = changes::find_app(&apps, &app.0).map_err(several)? else { return Ok(None) };
+        let Some(channel) = changes::find_channel(found, &self.channel).map_err(several)? else { return Ok(None) };
+        match self.hippo.channel(cx, &channel.id).await {
+            Ok(channel) => Ok(Some(channel)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.hippo.fail(format!("read channel {}", self.channel), error)),
+        }
+    }
+
+    /// Everything that Hippo, Nomad and the application itself say.
+    async fn full_status(&self, cx: &Context, app: &AppName) -> Result<Status, TargetError> {
+        let Some(channel) = self.find_channel(cx, app).await? else {
+            let detail = format!("Hippo has no app {app} with a channel {}", self.channel);
+            return Ok(Status { phase: Phase::Absent, version: None, detail: Some(detail) });
+        };
+        let job = self.hippo.job_status(cx, &channel.id).await;
+        let job =
+            job.map_err(|error| self.hippo.fail(format!("ask for the job of channel {}", channel.name), error))?;
+        let recorded = ChannelState::read(&channel).version;
+        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref()).await?;
+        let mut status = judge(sight, recorded.as_deref());
+        let answers = matches!(status.phase, Phase::Ready(_));
+        if recorded.is_none() && !answers {
+            status.phase = Phase::Pending;
+        } else if job == JobStatus::Dead && !answers && self.nomad_is_healthy(cx).await {
+            status.phase = Phase::Failed;
+        }
+        status.detail = Some(describe(job, recorded.as_deref(), status.detail));
+        Ok(status)
+    }
+
+    /// Hippo calls every job dead while it cannot ask Nomad.
+    async fn nomad_is_healthy(&self, cx: &Context) -> bool {
+        self.hippo.health(cx).await.is_ok_and(|health| health.is_healthy("Nomad") == Some(true))
+    }
+}
+
+#[async_trait::async_trait]
+impl Target for HippoTarget {
+    fn info(&self) -> &TargetInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn check(&self, cx: &Context) -> Result<Checked, TargetError> {
+        let operation = || format!("reach Hippo at {}", self.info.endpoint);
+        self.hippo.ping(cx).await.map_err(|error| self.hippo.fail_first(operation(), error))?;
+        Ok(Checked { identity: self.hippo.username().map(str::to_owned) })
+    }
+
+    async fn plan(&self, cx: &Context, app: &AppName, package: &Package) -> Result<Plan, TargetError> {
+        let wish = self.wish(app, &package.id);
+        let state = self.observer(&wish).observe(cx).await?;
+        let plan = Plan { changes: changes::changes(&wish, &state), current: self.current(&state) };
+        self.remember(wish, state);
+        Ok(plan)
+    }
+
+    async fn publish(&self, cx: &Context, package: &Package) -> Result<Artifact, TargetError> {
+        let failed = |error| fault::of_registry(error, &package.id.to_string());
+        let registry = self.registry().await.map_err(failed)?;
+        let uploaded = registry.push(package, cx.reporter.as_ref(), &cx.cancel).await.map_err(failed)?;
+        Ok(Artifact {
+            package: package.id.clone(),
+            format: Format::Bindle,
+            reference: package.id.to_string(),
+            routes: package.routes.clone(),
+            uploaded,
+        })
+    }
+
+    async fn release(&self, cx: &Context, app: &AppName, artifact: &Artifact) -> Result<Release, TargetError> {
+        let wish = self.wish(app, &artifact.package);
+        let observer = self.observer(&wish);
+        let state = match self.recall(&wish) {
+            Some(state) => state,
+            None => observer.observe(cx).await?,
+        };
+        Releasing::new(observer).run(cx, state).await
+    }
+
+    async fn status(&self, cx: &Context, app: &AppName, look: Look<'_>) -> Result<Status, TargetError> {
+        match look {
+            Look::Quick(release) => {
+                let url = release.url.as_deref().and_then(|url| Url::parse(url).ok());
+                Ok(judge(readiness::look(cx, &self.http, url.as_ref()).await?, Some(&release.version)))
+            }
+            Look::Full => self.full_status(cx, app).await,
+        }
+    }
+
+    fn logs(&self) -> Option<&dyn Logs> {
+        Some(self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Logs for HippoTarget {
+    async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError> {
+        let Some(channel) = self.find_channel(cx, app).await? else {
+            return Err(TargetError::new(ErrorKind::NotFound, format!("read the logs of app {app}"))
+                .because(anyhow!("Hippo has no app {app} with a channel {}", self.channel)));
+        };
+        let logs = self.hippo.logs(cx, &channel.id).await;
+        let logs = logs.map_err(|error| self.hippo.fail(format!("read the logs of app {app}"), error))?;
+        Ok(last_lines(logs, count))
+    }
+}
+
+/// What a look says of the version that should answer.
+fn judge(sight: Sight, expected: Option<&str>) -> Status {
+    match sight {
+        Sight::Version(version) if expected == Some(&version) => {
+            Status { phase: Phase::Ready(Proof::Version), version: Some(version), detail: None }
+        }
+        Sight::Version(version) => {
+            let detail = Some(format!("{version} answers"));
+            Status { phase: Phase::Progressing, version: Some(version), detail }
+        }
+        Sight::Healthy => {
+            let detail = Some("it answers, but cannot name its version".to_owned());
+            Status { phase: Phase::Ready(Proof::Health), version: None, detail }
+        }
+        Sight::Nothing(why) => Status { phase: Phase::Progressing, version: None, detail: Some(why) },
+    }
+}
+
+/// The parts of a full status in one line.
+fn describe(job: JobStatus, recorded: Option<&str>, seen: Option<String>) -> String {
+    let job = match job {
+        JobStatus::Unknown => "the job's status is unknown",
+        JobStatus::Pending => "the job is pending",
+        JobStatus::Running => "the job is running",
+        JobStatus::Dead => "the job is dead",
+    };
+    let recorded = recorded.map_or("no revision is recorded".to_owned(), |version| format!("{version} is recorded"));
+    [Some(job.to_owned()), Some(recorded), seen].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// The last lines of a log, each cut to a length that fits a terminal's memory.
+fn last_lines(mut lines: Vec<String>, count: usize) -> Vec<String> {
+    // The text ended in a line feed.
+    if lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    let tail = lines.split_off(lines.len().saturating_sub(count));
+    tail.into_iter().map(|line| line.chars().take(MAX_LOG_LINE).collect()).collect()
+}
+
+fn missing_address(settings: &Config) -> TargetError {
+    let mut missing = Vec::new();
+    let mut hints = Vec::new();
+    if settings.url.is_none() {
+        missing.push("no address of Hippo (`--hippo-url`, HIPPO_URL)");
+        hints.push("export HIPPO_URL=https://hippo.example.com".to_owned());
+    }
+    if settings.bindle_url.is_none() {
+        missing.push("no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL)");
+        hints.push("export BINDLE_SERVER_URL=https://bindle.example.com/v1".to_owned());
+    }
+    let reason = anyhow!(missing.join(" and "));
+    TargetError { hints, ..TargetError::new(ErrorKind::InvalidConfig, "connect to Hippo").because(reason) }
+}
+
+fn missing_credential() -> TargetError {
+    TargetError::new(ErrorKind::Unauthenticated, "connect to Hippo")
+        .because(anyhow!(
+            "no credential: neither a token (`--hippo-token`, HIPPO_TOKEN) nor a user (`--hippo-username` and \
+             `--hippo-password`, HIPPO_USERNAME and HIPPO_PASSWORD)"
+        ))
+        .hint("spin-deploy --hippo-username NAME")
+        .hint("export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...")
+}
+
+/// The client holds back tokens by itself, but cannot know that a login's body holds a password.
+fn readable_credential(url: &Url) -> TargetError {
+    let host = url.host_str().unwrap_or_default();
+    invalid(format!("a password or token would go to {host} over plain http, where it can be read"))
+        .hint("use the https address, or allow it: `--allow-insecure-credentials`")
+}
+
+fn check_scheme(url: &Url, flag: &str) -> Result<(), TargetError> {
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        return Ok(());
+    }
+    Err(invalid(format!("the address given by `{flag}` does not begin with http:// or https://")))
+}
+
+/// Checks channel, domain and the template of URLs, which is returned where there is one.
+fn check_names(settings: &Config) -> Result<Option<AppUrl>, TargetError> {
+    if let Some(domain) = settings.domain.as_deref().filter(|domain| !names::is_domain(domain)) {
+        return Err(invalid(format!(
+            "`--domain {domain}` is no domain to Hippo: lower-case letters, digits and single inner hyphens between the \
+             dots, and a last part of letters; no port"
+        )));
+    }
+    if let Some(fault) = names::channel_fault(&settings.channel, settings.domain.is_some()) {
+        return Err(invalid(format!("`--channel {}` will not do: {fault}", settings.channel)));
+    }
+    let template = settings.app_url.as_deref().map(AppUrl::parse).transpose();
+    template.map_err(|fault| invalid(format!("`--app-url` will not do: {fault}")).hint("--app-url 'https://{domain}'"))
+}
+
+fn invalid(reason: String) -> TargetError {
+    TargetError::new(ErrorKind::InvalidConfig, "connect to Hippo").because(anyhow!(reason))
 }

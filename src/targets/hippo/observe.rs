@@ -1,0 +1,103 @@
+//! Reads what Hippo has of an application, with as few requests as the question allows.
+
+use anyhow::anyhow;
+
+use super::api::App;
+use super::app_url::AppUrl;
+use super::changes::{AppState, ChannelState, State, Wish, find_app};
+use super::client::Hippo;
+use super::readiness::{self, Sight};
+use super::{fault, names};
+use crate::event::Event;
+use crate::http::Client;
+use crate::target::{Context, ErrorKind, TargetError};
+
+/// What a look needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Observer<'a> {
+    /// Asks Hippo.
+    pub hippo: &'a Hippo,
+    /// Asks the application.
+    pub http: &'a Client,
+    /// Where the application is.
+    pub app_url: &'a AppUrl,
+    /// What shall be live.
+    pub wish: &'a Wish,
+}
+
+impl Observer<'_> {
+    /// Looks the application up by its exact name.
+    pub async fn observe(&self, cx: &Context) -> Result<State, TargetError> {
+        self.check_bindle_name()?;
+        let apps = self.hippo.apps(cx, &self.wish.app).await;
+        let apps = apps.map_err(|error| self.hippo.fail_first(self.operation(), error))?;
+        match find_app(&apps, &self.wish.app).map_err(|several| fault::several(several, self.operation()))? {
+            Some(app) => self.describe(cx, app).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks closer at an application of a list: the channel is read where the list shows nothing to change, or where a
+    /// domain is wished; the application's URL is tried where the channel shows nothing either.
+    pub async fn describe(&self, cx: &Context, app: &App) -> Result<AppState, TargetError> {
+        self.check_storage(app)?;
+        let listed = AppState::listed(app, self.wish).map_err(|several| fault::several(several, self.operation()))?;
+        let Some(channel) = &listed.channel else { return Ok(listed) };
+        if !channel.runs(self.wish) && self.wish.domain.is_none() {
+            return Ok(listed);
+        }
+        let channel = match self.hippo.channel(cx, &channel.id).await {
+            Ok(channel) => Some(ChannelState::read(&channel)),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(self.hippo.fail(format!("read channel {}", self.wish.channel), error)),
+        };
+        let mut state = listed.with_channel(channel, self.wish);
+        if let Some(channel) = state.channel.as_mut().filter(|channel| !channel.needs_patch(self.wish)) {
+            let sight = self.look(cx, channel).await?;
+            if sight == Sight::Healthy {
+                let message = "the application's host cannot name the version that runs (Spin before 0.7)".to_owned();
+                cx.report(Event::Note { message });
+            }
+            channel.sight = Some(sight);
+        }
+        Ok(state)
+    }
+
+    /// Tries the application's URL once.
+    pub async fn look(&self, cx: &Context, channel: &ChannelState) -> Result<Sight, TargetError> {
+        let url = channel.record.as_ref().and_then(|record| self.app_url.of(&record.domain));
+        readiness::look(cx, self.http, url.as_ref()).await
+    }
+
+    fn check_bindle_name(&self) -> Result<(), TargetError> {
+        let name = &self.wish.storage_id;
+        if names::is_storage_id(name) {
+            return Ok(());
+        }
+        Err(TargetError::new(ErrorKind::Unsupported, self.operation())
+            .because(anyhow!("Hippo cannot register versions of a package of the name {name}"))
+            .hint("name the application in spin.toml with letters, digits, `-` and `_` only"))
+    }
+
+    /// An application registers the versions of one bindle name only, for ever.
+    fn check_storage(&self, app: &App) -> Result<(), TargetError> {
+        let Wish { storage_id, .. } = self.wish;
+        if app.storage_id == *storage_id {
+            return Ok(());
+        }
+        let reason = anyhow!(
+            "app {} (id {}) takes the bindles of the name {}, and this package is of the name {storage_id}",
+            app.name,
+            app.id,
+            app.storage_id,
+        );
+        Err(TargetError::new(ErrorKind::Conflict, self.operation()).because(reason).hint(format!(
+            "deploy under another name (`--name NAME`), or name the application `{}` in spin.toml",
+            app.storage_id
+        )))
+    }
+
+    fn operation(&self) -> String {
+        format!("look up app {}", self.wish.app)
+    }
+}

@@ -1,0 +1,125 @@
+//! Whether the application answers, and as which version. Its host is asked, never Hippo, and never with a credential.
+//!
+//! Spin's HTTP trigger answers `/.well-known/spin/info` since 0.7 (with `bindle_version`: the only proof of what
+//! runs) and `/.well-known/spin/health` since 0.6.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use url::Url;
+
+use super::api::SpinInfo;
+use super::session::retrying;
+use crate::http::{Body, Client, HttpError, Repeat, Request, Response};
+use crate::target::{Context, ErrorKind, TargetError};
+
+/// How long a probe may take, the connection included.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest answer that is read, in bytes.
+const LIMIT: usize = 64 * 1024;
+
+/// What one look at the application's URL shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// This version answers.
+    Version(String),
+    /// Something healthy answers that cannot name its version.
+    Healthy,
+    /// Nothing answers, and why.
+    Nothing(String),
+}
+
+/// Looks once. `None` for the URL: the channel has no domain that makes one.
+pub async fn look(cx: &Context, http: &Client, app: Option<&Url>) -> Result<Sight, TargetError> {
+    let Some(app) = app else {
+        return Ok(Sight::Nothing("the channel has no domain that makes a URL".to_owned()));
+    };
+    let sight = cx.cancel.run_until_cancelled(look_once(cx, http, app)).await;
+    sight.ok_or_else(|| TargetError::new(ErrorKind::Cancelled, format!("look at {app}")))
+}
+
+async fn look_once(cx: &Context, http: &Client, app: &Url) -> Sight {
+    let info = match probe(cx, http, app, "info").await {
+        Ok(info) => info,
+        Err(why) => return Sight::Nothing(why),
+    };
+    if let Some(version) = version(&info) {
+        return Sight::Version(version);
+    }
+    if !(info.status.is_success() || info.status == StatusCode::NOT_FOUND) {
+        return Sight::Nothing(format!("it answers with status {}", info.status.as_u16()));
+    }
+    match probe(cx, http, app, "health").await {
+        Ok(health) => judge_health(&health),
+        Err(why) => Sight::Nothing(why),
+    }
+}
+
+/// The version that an answer to `info` names.
+fn version(info: &Response) -> Option<String> {
+    if !info.status.is_success() {
+        return None;
+    }
+    serde_json::from_slice::<SpinInfo>(&info.body).ok()?.bindle_version
+}
+
+fn judge_health(health: &Response) -> Sight {
+    match health.status {
+        StatusCode::OK if health.body.trim_ascii() == b"OK" => Sight::Healthy,
+        StatusCode::OK => Sight::Nothing("what answers is no Spin application".to_owned()),
+        StatusCode::NOT_FOUND => Sight::Nothing("nothing is served under this address yet (status 404)".to_owned()),
+        status => Sight::Nothing(format!("it answers with status {}", status.as_u16())),
+    }
+}
+
+/// Why there was no answer, in a few words.
+fn reason(error: &HttpError) -> String {
+    match &error.source {
+        Some(cause) => format!("{}: {cause}", error.message),
+        None => error.message.clone(),
+    }
+}
+
+/// One request; without an answer, why.
+async fn probe(cx: &Context, http: &Client, app: &Url, what: &str) -> Result<Response, String> {
+    let request = Request {
+        method: reqwest::Method::GET,
+        url: well_known(app, what),
+        accept: "application/json, text/plain",
+        authorization: None,
+        body: Body::Empty,
+        repeat: Repeat::Never,
+        patience: Some(PATIENCE),
+        limit: LIMIT,
+    };
+    let report = |notice| cx.report(retrying(notice));
+    match tokio::time::timeout(PATIENCE, http.send(request, &report)).await {
+        Ok(answer) => answer.map_err(|error| reason(&error)),
+        Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+    }
+}
+
+/// `<app>/.well-known/spin/<what>`.
+fn well_known(app: &Url, what: &str) -> Url {
+    let mut url = app.clone();
+    let path = format!("{}/.well-known/spin/{what}", app.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_probes_stand_below_the_url() {
+        let table = [
+            ("http://web.example.com", "http://web.example.com/.well-known/spin/info"),
+            ("http://web.example.com:8080/", "http://web.example.com:8080/.well-known/spin/info"),
+            ("https://example.com/web/", "https://example.com/web/.well-known/spin/info"),
+        ];
+        for (app, probe) in table {
+            assert_eq!(well_known(&app.parse().unwrap(), "info").as_str(), probe);
+        }
+    }
+}

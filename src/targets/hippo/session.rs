@@ -1,0 +1,258 @@
+//! Requests to Hippo with the right credential. Facts: `deislabs/hippo src/Infrastructure/Services/TokenService.cs@v0.20.2`.
+//!
+//! Tokens live thirty minutes and cannot be renewed, only asked for again: a long upload outlives them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::api::{CreateToken, Problem, TokenInfo};
+use super::fault::{ApiError, Refusal};
+use crate::auth::{Credential, Login, Secret};
+use crate::event::Event;
+use crate::http::{Body, Client, HttpError, Repeat, Request, Response, RetryNotice};
+use crate::target::Context;
+
+/// The longest answer that is read, in bytes.
+const LIMIT: usize = 4 * 1024 * 1024;
+/// A token that runs out sooner than this is replaced before it is used.
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+/// How long the outcome of a write is waited for after the user stopped the run.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A request to Hippo, without who we are.
+#[derive(Debug)]
+pub struct Call {
+    method: Method,
+    url: Url,
+    body: Option<Vec<u8>>,
+    repeat: Repeat,
+    limit: usize,
+}
+
+impl Call {
+    /// A read.
+    pub fn get(url: Url) -> Call {
+        Call { method: Method::GET, url, body: None, repeat: Repeat::Freely, limit: LIMIT }
+    }
+
+    /// A removal: gone is gone.
+    pub fn delete(url: Url) -> Call {
+        Call { method: Method::DELETE, ..Call::get(url) }
+    }
+
+    /// A write of absolute values, which may be repeated.
+    pub fn set(method: Method, url: Url, body: &impl Serialize) -> Call {
+        Call { method, body: Some(json(body)), ..Call::get(url) }
+    }
+
+    /// A creation. Whoever sends it reads back before sending it again.
+    pub fn create(url: Url, body: &impl Serialize) -> Call {
+        Call { repeat: Repeat::IfUntouched, ..Call::set(Method::POST, url, body) }
+    }
+
+    /// One attempt only.
+    pub fn once(mut self) -> Call {
+        self.repeat = Repeat::Never;
+        self
+    }
+
+    /// Takes answers up to this many bytes.
+    pub fn limit(mut self, limit: usize) -> Call {
+        self.limit = limit;
+        self
+    }
+
+    fn request(&self, authorization: Option<Secret>) -> Request {
+        let body = match &self.body {
+            Some(content) => Body::Bytes { content: content.clone(), media_type: "application/json" },
+            None => Body::Empty,
+        };
+        Request {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            // Alone: with `*/*` beside it Hippo sends bare text.
+            accept: "application/json",
+            authorization,
+            body,
+            repeat: self.repeat,
+            patience: None,
+            limit: self.limit,
+        }
+    }
+}
+
+/// A token and when it has to be replaced.
+#[derive(Debug)]
+struct Token {
+    bearer: Secret,
+    /// `None`: it does not say, or says what our clock calls past; a 401 will tell.
+    expires: Option<Timestamp>,
+}
+
+/// Who we are at one Hippo.
+#[derive(Debug)]
+pub struct Session {
+    http: Client,
+    login_url: Url,
+    credential: Credential,
+    token: Mutex<Option<Token>>,
+    accepted: AtomicBool,
+}
+
+impl Session {
+    /// A session that has not begun: the first call logs in.
+    pub fn new(http: Client, login_url: Url, credential: Credential) -> Session {
+        Session { http, login_url, credential, token: Mutex::new(None), accepted: AtomicBool::new(false) }
+    }
+
+    /// The user's name, where it is known.
+    pub fn username(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Password(login) => Some(&login.username),
+            Credential::Token(_) => None,
+        }
+    }
+
+    /// Whether Hippo has taken our credential at least once.
+    pub fn is_accepted(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Sends a call and returns the answer if it is a success. After a 401 a fresh token is asked for, once, and the
+    /// call repeated: a 401 says that it was not acted on.
+    pub async fn send(&self, cx: &Context, call: &Call) -> Result<Response, ApiError> {
+        let bearer = self.bearer(cx, None).await?;
+        let mut response = self.exchange(cx, call, Some(bearer.clone())).await?;
+        if response.status == StatusCode::UNAUTHORIZED && self.username().is_some() {
+            let fresh = self.bearer(cx, Some(&bearer)).await?;
+            response = self.exchange(cx, call, Some(fresh)).await?;
+        }
+        let response = success(response)?;
+        self.accepted.store(true, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    /// Sends a call that needs no credential and returns the answer, whatever its status.
+    pub async fn send_anonymously(&self, cx: &Context, call: &Call) -> Result<Response, ApiError> {
+        self.exchange(cx, call, None).await
+    }
+
+    /// The `Authorization` to send; never `refused` again where another can be had.
+    async fn bearer(&self, cx: &Context, refused: Option<&Secret>) -> Result<Secret, ApiError> {
+        let login = match &self.credential {
+            Credential::Token(token) => return Ok(bearer(token.expose())),
+            Credential::Password(login) => login,
+        };
+        let mut held = self.token.lock().await;
+        if let Some(token) = held.as_ref().filter(|token| refused != Some(&token.bearer) && token.lasts()) {
+            return Ok(token.bearer.clone());
+        }
+        let token = self.log_in(cx, login).await?;
+        Ok(held.insert(token).bearer.clone())
+    }
+
+    async fn log_in(&self, cx: &Context, login: &Login) -> Result<Token, ApiError> {
+        let body = CreateToken { user_name: &login.username, password: login.password.expose() };
+        let call = Call::set(Method::POST, self.login_url.clone(), &body);
+        let response = self.exchange(cx, &call, None).await?;
+        let info: TokenInfo = success(response).map_err(ApiError::at_login)?.json()?;
+        Ok(Token::new(&info))
+    }
+
+    /// One exchange. A read ends at once when the user stops the run; of a write the outcome is worth a moment.
+    async fn exchange(&self, cx: &Context, call: &Call, authorization: Option<Secret>) -> Result<Response, ApiError> {
+        if cx.cancel.is_cancelled() {
+            return Err(ApiError::Cancelled);
+        }
+        let report = |notice| cx.report(retrying(notice));
+        let answer = self.http.send(call.request(authorization), &report);
+        let grace = if call.method == Method::GET { Duration::ZERO } else { GRACE };
+        let stopped = async {
+            cx.cancel.cancelled().await;
+            tokio::time::sleep(grace).await;
+        };
+        tokio::select! {
+            answer = answer => Ok(answer?),
+            () = stopped => Err(ApiError::Cancelled),
+        }
+    }
+}
+
+impl Token {
+    fn new(info: &TokenInfo) -> Token {
+        let expires = info.expiration.as_deref().and_then(|text| text.parse().ok());
+        let token = Token { bearer: bearer(&info.token), expires };
+        // A token that is fresh and looks old comes from a clock that differs from ours.
+        if token.lasts() { token } else { Token { expires: None, ..token } }
+    }
+
+    fn lasts(&self) -> bool {
+        self.expires.is_none_or(|expires| expires.duration_since(Timestamp::now()) > MARGIN)
+    }
+}
+
+/// The event for a request that is about to be sent again.
+pub fn retrying(notice: RetryNotice) -> Event {
+    let RetryNotice { what, reason, attempt, delay } = notice;
+    Event::Retrying { what, reason, attempt, delay }
+}
+
+/// The answer where it is a success, else what was refused and why.
+fn success(response: Response) -> Result<Response, ApiError> {
+    if response.status.is_success() {
+        return Ok(response);
+    }
+    let problem = Problem::read(&response.body);
+    match response.success() {
+        Ok(response) => Ok(response),
+        Err(error) => Err(ApiError::Refused(Box::new(Refusal { error, problem }))),
+    }
+}
+
+fn bearer(token: &str) -> Secret {
+    Secret::new(format!("Bearer {token}"))
+}
+
+fn json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("texts and enumerations always serialise")
+}
+
+impl From<HttpError> for ApiError {
+    fn from(error: HttpError) -> Self {
+        ApiError::Refused(Box::new(Refusal { error, problem: Problem::default() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(seconds: i64) -> Token {
+        let expires = Timestamp::now() + SignedDuration::from_secs(seconds);
+        Token { bearer: bearer("x"), expires: Some(expires) }
+    }
+
+    #[test]
+    fn a_token_is_replaced_a_minute_before_it_runs_out() {
+        assert!(token(1800).lasts());
+        assert!(token(65).lasts());
+        assert!(!token(55).lasts());
+        assert!(!token(-10).lasts());
+    }
+
+    #[test]
+    fn a_fresh_token_that_looks_old_is_used_until_it_is_refused() {
+        let old = TokenInfo { token: "x".into(), expiration: Some("2022-08-08T12:15:51Z".into()) };
+        assert!(Token::new(&old).lasts());
+        let odd = TokenInfo { token: "x".into(), expiration: Some("soon".into()) };
+        assert!(Token::new(&odd).lasts());
+        let none = TokenInfo { token: "x".into(), expiration: None };
+        assert!(Token::new(&none).lasts());
+    }
+}
