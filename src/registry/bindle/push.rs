@@ -1,9 +1,8 @@
 //! The order of a push: invoice, list of what is missing, parcels, and the list again where anything is uncertain.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bindle::Id;
@@ -131,14 +130,14 @@ impl<'a> Push<'a> {
     /// Sends what is missing, several parcels side by side. After a refusal or the user's stop no further one is begun;
     /// those under way end.
     async fn upload(&self, id: &Id, missing: &BTreeSet<String>) -> Result<Round<'a>, RegistryError> {
-        let stopped = Cell::new(false);
+        let stopped = AtomicBool::new(false);
         let wanted = self.package.blobs.iter().zip(0_u64..).filter(|(blob, _)| missing.contains(&blob.sha256));
-        let begin = |_: &(&Blob, u64)| future::ready(!stopped.get() && !self.cancel.is_cancelled());
+        let begin = |_: &(&Blob, u64)| future::ready(!stopped.load(Ordering::Relaxed) && !self.cancel.is_cancelled());
         let mut sendings = stream::iter(wanted)
             .take_while(begin)
             .map(|(blob, transfer)| async move { (blob, self.send(id, blob, transfer).await) })
             .buffer_unordered(UPLOADS)
-            .boxed_local();
+            .boxed();
         let mut round = Round::default();
         let grace = async {
             self.cancel.cancelled().await;
@@ -161,7 +160,7 @@ impl<'a> Push<'a> {
                     round.doubts.push((blob, Doubt::Broken(error)));
                 }
                 Err(error) => {
-                    stopped.set(true);
+                    stopped.store(true, Ordering::Relaxed);
                     round.refusal.get_or_insert(error);
                 }
             }
