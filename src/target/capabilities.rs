@@ -3,7 +3,7 @@
 use crate::package::Format;
 
 /// What the pipeline must know of a target before it spends anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Capabilities {
     /// The format of the artifacts that it takes.
     pub format: Format,
@@ -14,7 +14,7 @@ pub struct Capabilities {
 }
 
 /// A rule for application names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct NameRule {
     /// Whether a name keeps the rule.
     pub holds: fn(&str) -> bool,
