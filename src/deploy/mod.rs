@@ -1,19 +1,26 @@
 //! The pipeline, the only orchestration: load → check → package → plan → publish → release → wait.
 //!
-//! It never names a concrete target.
+//! It never names a concrete target, and it speaks only in events. `preflight.rs` compares the application with what
+//! the target can take, `wait.rs` polls until the release answers, `step.rs` frames each step with its events.
 
 mod error;
 mod outcome;
+mod preflight;
+mod step;
+mod wait;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::DeployError;
 pub use outcome::{Ending, Outcome};
 
-use crate::app::Fetch;
-use crate::package;
-use crate::target::{Context, Target};
+use crate::app::{self, Application, Fetch, Source};
+use crate::event::{Event, Step};
+use crate::package::{self, Downloads, Package};
+use crate::target::{AppName, Artifact, Context, Plan, Proof, Release, Target};
+use step::Stage;
 
 /// What to deploy, and how.
 #[derive(Debug, Clone)]
@@ -33,6 +40,218 @@ pub async fn run(
     fetch: &dyn Fetch,
     request: &Request,
 ) -> Result<Outcome, DeployError> {
-    let _ = (cx, target, fetch, request);
-    todo!()
+    let app = load(cx, request).await?;
+    let package = package(cx, target, fetch, &app, &request.package).await?;
+    let name = AppName(app.name.clone());
+
+    let plan = plan(cx, target, &name, &package).await?;
+    if let (true, Some(release)) = (plan.is_unchanged(), &plan.current) {
+        return Ok(Outcome::unchanged(name, &package, release.clone(), &plan));
+    }
+    let artifact = publish(cx, target, &package, &plan).await?;
+    let release = release(cx, target, &name, &artifact, &plan).await?;
+    let ending = match request.timeout {
+        None => Ending::NotWaited,
+        Some(timeout) => Ending::Ready(wait(cx, target, &name, &package, &release, timeout).await?),
+    };
+    Ok(Outcome {
+        app: name,
+        package: package.id,
+        routes: package.routes,
+        changes: release.changes.clone(),
+        release,
+        ending,
+        uploaded: artifact.uploaded,
+    })
+}
+
+/// Reads the manifest and everything that it names.
+async fn load(cx: &Context, request: &Request) -> Result<Application, DeployError> {
+    let stage = Stage::start(cx, Step::Load, request.from.display().to_string());
+    let from = request.from.clone();
+    let load = step::blocking(move || app::load(&app::find_manifest(&from)?));
+    let app = stage.watch(load).await?;
+    for warning in &app.warnings {
+        cx.report(Event::Warning { message: warning.clone() });
+    }
+    stage.finish(count(app.components.len(), "component"));
+    stage.go_on(None)?;
+    Ok(app)
+}
+
+/// Refuses what the target cannot run, all reasons at once, and makes the package.
+async fn package(
+    cx: &Context,
+    target: &dyn Target,
+    fetch: &dyn Fetch,
+    app: &Application,
+    options: &package::Options,
+) -> Result<Package, DeployError> {
+    let stage = Stage::start(cx, Step::Package, describe(app));
+    stage.watch(refuse(target, app, options, &Downloads::new())).await?;
+    let downloads = stage.watch(download(fetch, app)).await?;
+    for warning in stage.watch(refuse(target, app, options, &downloads)).await? {
+        cx.report(Event::Warning { message: warning });
+    }
+
+    let format = target.capabilities().format;
+    let work = (Arc::new(app.clone()), options.clone());
+    let assemble = step::blocking(move || package::assemble(&work.0, format, &work.1, &downloads));
+    let package = stage.watch(assemble).await?;
+    preflight::version(target, &package)?;
+    stage.finish(format!("{}, {}", package.id, volume(package.blobs.len() as u64, package.size())));
+    stage.go_on(None)?;
+    Ok(package)
+}
+
+/// Everything that speaks against this application at this target; the warnings where nothing does.
+async fn refuse(
+    target: &dyn Target,
+    app: &Application,
+    options: &package::Options,
+    downloads: &Downloads,
+) -> Result<Vec<String>, DeployError> {
+    let format = target.capabilities().format;
+    let work = (app.clone(), options.clone(), downloads.clone());
+    let findings = step::blocking(move || package::check(&work.0, format, &work.1, &work.2)).await?;
+    let mut refusals = preflight::application(target.capabilities(), app);
+    refusals.extend(findings.refusals);
+    match refusals.is_empty() {
+        true => Ok(findings.warnings),
+        false => Err(DeployError::Refused { target: target.info().name.clone(), refusals }),
+    }
+}
+
+/// Brings in the sources that are given by URL.
+async fn download(fetch: &dyn Fetch, app: &Application) -> Result<Downloads, DeployError> {
+    let mut downloads = Downloads::new();
+    for component in &app.components {
+        if let Source::Url { url, sha256 } = &component.source {
+            let fetched = fetch.fetch(url, sha256).await;
+            let path = fetched.map_err(|source| DeployError::Fetch { at: component.at.clone(), source })?;
+            downloads.insert(sha256.clone(), path);
+        }
+    }
+    Ok(downloads)
+}
+
+/// Asks the target what it would do.
+async fn plan(cx: &Context, target: &dyn Target, app: &AppName, package: &Package) -> Result<Plan, DeployError> {
+    let stage = Stage::start(cx, Step::Plan, place(target));
+    let plan = stage.target(app.to_string(), None, target.plan(cx, app, package)).await?;
+    stage.finish(match (plan.is_unchanged(), &plan.current) {
+        (true, _) => "nothing to do".to_owned(),
+        (false, Some(current)) => format!("replaces {}", current.version),
+        (false, None) => "a first release".to_owned(),
+    });
+    stage.go_on(plan.current.as_ref())?;
+    Ok(plan)
+}
+
+/// Uploads what the registry lacks.
+async fn publish(cx: &Context, target: &dyn Target, package: &Package, plan: &Plan) -> Result<Artifact, DeployError> {
+    let stage = Stage::start(cx, Step::Publish, package.id.to_string());
+    let live = plan.current.as_ref();
+    let artifact = stage.target(package.id.to_string(), live, target.publish(cx, package)).await?;
+    stage.finish(match artifact.uploaded.files {
+        0 => "everything was there".to_owned(),
+        files => volume(files, artifact.uploaded.bytes),
+    });
+    stage.go_on(live)?;
+    Ok(artifact)
+}
+
+/// Makes it live.
+async fn release(
+    cx: &Context,
+    target: &dyn Target,
+    app: &AppName,
+    artifact: &Artifact,
+    plan: &Plan,
+) -> Result<Release, DeployError> {
+    let stage = Stage::start(cx, Step::Release, artifact.package.to_string());
+    let live = plan.current.as_ref();
+    let release = stage.target(artifact.package.to_string(), live, target.release(cx, app, artifact)).await?;
+    stage.finish(format!("release {}", release.id));
+    Ok(release)
+}
+
+/// Waits until the release answers.
+async fn wait(
+    cx: &Context,
+    target: &dyn Target,
+    app: &AppName,
+    package: &Package,
+    release: &Release,
+    timeout: Duration,
+) -> Result<Proof, DeployError> {
+    let stage = Stage::start(cx, Step::Wait, release.url.clone().unwrap_or_else(|| app.to_string()));
+    let proof = match wait::until_ready(cx, target, app, release, timeout).await {
+        Ok(proof) => proof,
+        Err(end) => return Err(not_ready(cx, target, app, package, release, timeout, end).await),
+    };
+    if proof == Proof::Health {
+        let message = "the application is healthy, but its host cannot say which version answers \
+                       (Spin before 0.7): the version could not be proven";
+        cx.report(Event::Warning { message: message.to_owned() });
+    }
+    stage.finish(format!("{} answers", package.id.version));
+    Ok(proof)
+}
+
+/// Says why the wait ended without an answer, with the application's last words.
+async fn not_ready(
+    cx: &Context,
+    target: &dyn Target,
+    app: &AppName,
+    package: &Package,
+    release: &Release,
+    timeout: Duration,
+    end: wait::Unready,
+) -> DeployError {
+    let (package, release) = (package.id.clone(), release.clone());
+    match end {
+        wait::Unready::Cancelled => {
+            let live = format!("{} was released; whether it answers is not known yet", package);
+            DeployError::Cancelled { step: Step::Wait, live: Some(live) }
+        }
+        wait::Unready::Failed(status) => {
+            let logs = wait::last_words(cx, target, app).await;
+            DeployError::ReleaseFailed { package, release, status, logs }
+        }
+        wait::Unready::TimedOut(status) => {
+            let logs = wait::last_words(cx, target, app).await;
+            DeployError::NotReady { package, release, status, logs, timeout }
+        }
+    }
+}
+
+/// `shop 1.4.0`, as the manifest has it.
+fn describe(app: &Application) -> String {
+    match &app.version {
+        Some(version) => format!("{} {version}", app.name),
+        None => app.name.clone(),
+    }
+}
+
+/// `staging (hippo at https://hippo.example.com)`.
+fn place(target: &dyn Target) -> String {
+    let info = target.info();
+    match info.name == info.driver {
+        true => format!("{} at {}", info.driver, info.endpoint),
+        false => format!("{} ({} at {})", info.name, info.driver, info.endpoint),
+    }
+}
+
+/// `3 files, 1.2 MiB`.
+fn volume(files: u64, bytes: u64) -> String {
+    format!("{}, {}", count(files as usize, "file"), indicatif::HumanBytes(bytes))
+}
+
+/// `1 file`, `2 files`.
+fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
 }

@@ -1,8 +1,8 @@
 //! What a deployment came to.
 
 use crate::event::Uploaded;
-use crate::package::{PackageId, Route};
-use crate::target::{AppName, Change, Proof, Release};
+use crate::package::{Package, PackageId, Route};
+use crate::target::{AppName, Change, Plan, Proof, Release};
 
 /// What a deployment came to when all went well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,4 +32,19 @@ pub enum Ending {
     Ready(Proof),
     /// Made live; nobody waited.
     NotWaited,
+}
+
+impl Outcome {
+    /// Nothing had to be done.
+    pub(super) fn unchanged(app: AppName, package: &Package, release: Release, plan: &Plan) -> Self {
+        Outcome {
+            app,
+            package: package.id.clone(),
+            routes: package.routes.clone(),
+            release,
+            ending: Ending::Unchanged,
+            changes: plan.changes.clone(),
+            uploaded: Uploaded::default(),
+        }
+    }
 }

@@ -1,6 +1,16 @@
 //! One HTTP client for every request of the run: TLS, timeouts, retries and the meaning of statuses live here only.
 
+mod body;
+mod client;
+mod dns;
 mod error;
+mod retry;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tls;
 mod url;
 
 use std::path::PathBuf;
@@ -9,7 +19,14 @@ use std::time::Duration;
 use ::url::Url;
 
 pub use self::url::SafeUrl;
+pub use client::{Client, Download};
 pub use error::{HttpError, Kind};
+pub use retry::Backoff;
+
+use error::Subject;
+
+/// The longest JSON answer to accept, in bytes.
+pub const JSON_LIMIT: usize = 4 * 1024 * 1024;
 
 /// How to speak HTTP.
 #[derive(Debug, Clone, Default)]
@@ -21,10 +38,6 @@ pub struct Config {
     /// Whether credentials may go over plain HTTP to a host that is not loopback.
     pub allow_insecure_credentials: bool,
 }
-
-/// The client. Cheap to clone; all clones share their connections.
-#[derive(Debug, Clone)]
-pub struct Client {}
 
 /// Whether a request may be sent again after an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +62,7 @@ pub enum Body {
     File { file: std::fs::File, length: u64, media_type: &'static str, progress: Progress },
 }
 
-/// Hears how many bytes of a body have been handed to the network so far.
+/// Hears how many bytes of a body have been handed to the network so far. Each further attempt begins at none again.
 #[derive(Clone)]
 pub struct Progress(pub std::sync::Arc<dyn Fn(u64) + Send + Sync>);
 
@@ -108,28 +121,53 @@ pub struct RetryNotice {
     pub delay: Duration,
 }
 
-impl Client {
-    /// Makes the client. Fails when the CA file cannot be used.
-    pub fn new(config: &Config) -> Result<Client, HttpError> {
-        let _ = config;
-        todo!()
-    }
-
-    /// Sends a request, again where that is allowed, and returns the last answer. `on_retry` hears of each repetition.
-    pub async fn send(&self, request: Request, on_retry: &(dyn Fn(RetryNotice) + Sync)) -> Result<Response, HttpError> {
-        let _ = (request, on_retry);
-        todo!()
+impl Request {
+    /// A request without body and credentials whose answer is JSON, with the client's own patience. A GET may be
+    /// repeated freely, everything else only while it is untouched.
+    pub fn new(method: reqwest::Method, url: Url) -> Request {
+        let repeat = if method == reqwest::Method::GET { Repeat::Freely } else { Repeat::IfUntouched };
+        Request {
+            method,
+            url,
+            accept: "application/json",
+            authorization: None,
+            body: Body::Empty,
+            repeat,
+            patience: None,
+            limit: JSON_LIMIT,
+        }
     }
 }
 
 impl Response {
     /// The answer where its status is 2xx, else the error that the status means.
     pub fn success(self) -> Result<Response, HttpError> {
-        todo!()
+        match self.status.is_success() {
+            true => Ok(self),
+            false => Err(HttpError::of_answer(&self)),
+        }
     }
 
     /// The body as JSON; HTML or anything else is [`Kind::Protocol`].
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, HttpError> {
-        todo!()
+        use serde_json::error::Category;
+        serde_json::from_slice(&self.body).map_err(|error| match error.classify() {
+            // The parser's own words quote values, which may be secret.
+            Category::Data => self.unexpected(format!(
+                "its JSON does not have the expected shape (line {}, column {})",
+                error.line(),
+                error.column()
+            )),
+            _ => self.unexpected(format!("it answered {} where JSON is expected", text::kind_of(&self.body))),
+        })
+    }
+
+    /// The error that this answer, whatever its status, speaks another protocol than it should.
+    pub fn unexpected(&self, message: impl Into<String>) -> HttpError {
+        HttpError { status: Some(self.status.as_u16()), ..self.subject().error(Kind::Protocol, message) }
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { method: self.method.clone(), url: self.url.clone() }
     }
 }

@@ -1,12 +1,20 @@
 //! The [`Package`]: the immutable, content-addressed bundle made from an Application.
 //!
-//! `bindle.rs` maps an Application to the bindle dialect of Spin 0.10.1 and says what cannot be mapped;
-//! `digest.rs` makes the version tag; `staging.rs` hands out the very bytes that were hashed.
+//! `bindle/` maps an Application to the bindle dialect of Spin 0.10.1 and says what cannot be mapped; `digest.rs`
+//! hashes the files; `wasm.rs` looks into modules; `staging.rs` hands out the very bytes that were hashed.
+
+mod bindle;
+mod digest;
+#[cfg(test)]
+mod fixture;
+mod staging;
+mod wasm;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::app::{Application, Place};
+pub use staging::Snapshot;
 
 /// What an artifact looks like in its registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,9 +146,37 @@ pub struct Findings {
     pub warnings: Vec<String>,
 }
 
-/// Why packaging failed although nothing speaks against it.
+impl Findings {
+    fn refuse(
+        &mut self,
+        code: impl Into<Option<&'static str>>,
+        at: Place,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.refusals.push(Refusal { code: code.into(), at: Some(at), message: message.into(), remedy: remedy.into() });
+    }
+
+    fn warn(&mut self, message: impl Into<String>) {
+        self.warnings.push(message.into());
+    }
+}
+
+/// Why packaging failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
+    /// [`check`] was not asked, or not listened to.
+    #[error("the application cannot be packaged: {}", refusal_messages(.refusals))]
+    Refused {
+        /// All reasons; never empty.
+        refusals: Vec<Refusal>,
+    },
+    /// A source given by URL was not brought in beforehand.
+    #[error("the source {url} has not been downloaded")]
+    NotDownloaded {
+        /// The address.
+        url: String,
+    },
     /// A file of the application could not be read.
     #[error("could not read {}", .path.display())]
     Read {
@@ -168,8 +204,9 @@ pub fn check(
     options: &Options,
     downloads: &Downloads,
 ) -> Result<Findings, PackageError> {
-    let _ = (app, format, options, downloads);
-    todo!()
+    match format {
+        Format::Bindle => bindle::check(app, options, downloads),
+    }
 }
 
 /// Makes the package. Reads and hashes every file: blocking. Call it only when [`check`] refuses nothing.
@@ -179,23 +216,11 @@ pub fn assemble(
     options: &Options,
     downloads: &Downloads,
 ) -> Result<Package, PackageError> {
-    let _ = (app, format, options, downloads);
-    todo!()
-}
-
-/// The very bytes that were hashed, unable to change any more.
-#[derive(Debug)]
-pub enum Snapshot {
-    /// Small ones are kept in memory.
-    Bytes(Vec<u8>),
-    /// Others in a file without a name, which vanishes with its handle.
-    File(std::fs::File),
-}
-
-impl Blob {
-    /// Copies the bytes to where nobody else writes, hashing on the way: blocking. A file that is no longer what was
-    /// hashed is [`PackageError::Changed`].
-    pub fn snapshot(&self) -> Result<Snapshot, PackageError> {
-        todo!()
+    match format {
+        Format::Bindle => bindle::assemble(app, options, downloads),
     }
+}
+
+fn refusal_messages(refusals: &[Refusal]) -> String {
+    refusals.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; ")
 }

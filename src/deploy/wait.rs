@@ -1,0 +1,107 @@
+//! Waits until a release answers: the same for every target.
+//!
+//! `status` is polled with growing delay until a deadline. "Ready" counts only when a second look says the same, and
+//! so does "failed": a process that comes up and falls over at once is neither.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::event::Event;
+use crate::target::{AppName, Context, Look, Phase, Proof, Release, Status, Target};
+
+/// The first delay between two looks; it grows by half each time.
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+/// The longest delay between two looks.
+const LAST_DELAY: Duration = Duration::from_secs(2);
+/// How often the platform's own view is asked for, which costs the target more than a quick look.
+const FULL_LOOK: Duration = Duration::from_secs(5);
+/// How long the questions after the end may take: the last status, the last log lines.
+const LAST_QUESTIONS: Duration = Duration::from_secs(10);
+/// How many of the application's last log lines are shown.
+const LOG_LINES: usize = 10;
+
+/// Why a wait ended without an answer.
+#[derive(Debug)]
+pub(super) enum Unready {
+    /// The target says that it will not come up.
+    Failed(Status),
+    /// The time ran out; what the target said last, where it still said something.
+    TimedOut(Option<Status>),
+    /// The user stopped waiting.
+    Cancelled,
+}
+
+/// Waits until `release` answers, and says what that proves.
+pub(super) async fn until_ready(
+    cx: &Context,
+    target: &dyn Target,
+    app: &AppName,
+    release: &Release,
+    timeout: Duration,
+) -> Result<Proof, Unready> {
+    let deadline = Instant::now() + timeout;
+    let watched = timeout_at(deadline, watch(cx, target, app, release));
+    let ended = tokio::select! {
+        ended = watched => ended,
+        () = cx.cancel.cancelled() => return Err(Unready::Cancelled),
+    };
+    match ended {
+        Ok(result) => result.map_err(Unready::Failed),
+        Err(_) => Err(Unready::TimedOut(last_status(cx, target, app).await)),
+    }
+}
+
+/// Looks until two looks in a row agree that it is ready, or that it failed.
+async fn watch(cx: &Context, target: &dyn Target, app: &AppName, release: &Release) -> Result<Proof, Status> {
+    let begun = Instant::now();
+    let (mut delay, mut full_look) = (FIRST_DELAY, begun + FULL_LOOK);
+    let mut last = None;
+    loop {
+        let look = match Instant::now() >= full_look {
+            true => Look::Full,
+            false => Look::Quick(release),
+        };
+        if matches!(look, Look::Full) {
+            full_look = Instant::now() + FULL_LOOK;
+        }
+        let status = see(cx, target, app, look).await;
+        let again = last == Some(status.phase);
+        match status.phase {
+            Phase::Ready(proof) if again => return Ok(proof),
+            Phase::Failed if again => return Err(status),
+            // The second look comes soon, and is of the kind that saw it.
+            Phase::Ready(_) => delay = FIRST_DELAY,
+            Phase::Failed => full_look = Instant::now(),
+            Phase::Pending | Phase::Progressing | Phase::Absent => {}
+        }
+        last = Some(status.phase);
+        if let Some(what) = status.detail {
+            cx.report(Event::Waiting { what, elapsed: begun.elapsed() });
+        }
+        sleep(delay).await;
+        delay = LAST_DELAY.min(delay * 3 / 2);
+    }
+}
+
+/// One look. A target that cannot be asked is no reason to stop waiting: the deadline is.
+async fn see(cx: &Context, target: &dyn Target, app: &AppName, look: Look<'_>) -> Status {
+    target.status(cx, app, look).await.unwrap_or_else(|error| Status {
+        phase: Phase::Progressing,
+        version: None,
+        detail: Some(format!("{:#}", anyhow::Error::from(error))),
+    })
+}
+
+/// What the target says after the time ran out.
+async fn last_status(cx: &Context, target: &dyn Target, app: &AppName) -> Option<Status> {
+    let look = target.status(cx, app, Look::Full);
+    tokio::time::timeout(LAST_QUESTIONS, look).await.ok()?.ok()
+}
+
+/// The application's last log lines, where the target has logs and still answers.
+pub(super) async fn last_words(cx: &Context, target: &dyn Target, app: &AppName) -> Vec<String> {
+    let Some(logs) = target.logs() else { return Vec::new() };
+    let tail = tokio::time::timeout(LAST_QUESTIONS, logs.tail(cx, app, LOG_LINES)).await;
+    tail.ok().and_then(Result::ok).unwrap_or_default()
+}

@@ -1,0 +1,239 @@
+//! Serves what the scheduler placed: one listener for all apps, told apart by their hosts, as Traefik does.
+//!
+//! No Wasm is run. A route answers with the names of its component, its bindle and its mounted files, so that tests see
+//! which build answers. Facts: hippo.md section 7 (readiness), bindle.md section 4.4.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use serde_json::json;
+
+use super::{
+    bindle_client::BindleClient,
+    guid::Guid,
+    nomad::JobStatus,
+    spin_loader::{self, LoadedApp, LoadedComponent},
+};
+
+/// What happens to jobs that are posted from now on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// The new build answers as soon as the job is accepted.
+    #[default]
+    AtOnce,
+    /// `probes` more requests to its host meet the old build, and then the new one answers.
+    AfterProbesOfOld { probes: usize },
+    /// `probes` more requests to its host meet a 503, and then the new build answers.
+    AfterProbesOfNothing { probes: usize },
+    /// It never answers, and the job's status is this.
+    Crash(JobStatus),
+    /// The job is accepted and the old build goes on.
+    KeepOld,
+}
+
+#[derive(Debug, Default)]
+struct Placement {
+    host: String,
+    serving: Option<LoadedApp>,
+    coming: Option<(usize, LoadedApp)>,
+    crash: Option<(JobStatus, String)>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    start: Start,
+    has_info: bool,
+    placements: BTreeMap<Guid, Placement>,
+}
+
+/// All running apps. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    shared: Arc<Mutex<Shared>>,
+    bindle: BindleClient,
+}
+
+impl Runner {
+    /// A runner that reads bindles with `bindle`.
+    pub fn new(bindle: BindleClient) -> Self {
+        let shared = Shared { start: Start::default(), has_info: true, placements: BTreeMap::new() };
+        Self { shared: Arc::new(Mutex::new(shared)), bindle }
+    }
+
+    /// How later jobs start.
+    pub fn set_start(&self, start: Start) {
+        self.with(|shared| shared.start = start);
+    }
+
+    /// Whether hosts answer `/.well-known/spin/info` (Spin 0.7 and later do).
+    pub fn set_info(&self, has_info: bool) {
+        self.with(|shared| shared.has_info = has_info);
+    }
+
+    /// The bindle that answers for a channel now.
+    pub fn running(&self, channel: Guid) -> Option<String> {
+        self.with(|shared| Some(shared.placements.get(&channel)?.serving.as_ref()?.bindle.clone()))
+    }
+
+    /// Why a channel's build never came up.
+    pub fn crash_reason(&self, channel: Guid) -> Option<String> {
+        self.with(|shared| shared.placements.get(&channel)?.crash.as_ref().map(|(_, reason)| reason.clone()))
+    }
+
+    pub(super) fn has_crashed(&self, channel: Guid) -> bool {
+        self.crash_reason(channel).is_some()
+    }
+
+    pub(super) fn status(&self, channel: Guid) -> JobStatus {
+        self.with(|shared| match shared.placements.get(&channel) {
+            Some(Placement { crash: Some((status, _)), .. }) => *status,
+            Some(Placement { serving: Some(_), .. }) => JobStatus::Running,
+            Some(Placement { coming: Some(_), .. }) | None => JobStatus::Pending,
+            Some(_) => JobStatus::Running,
+        })
+    }
+
+    pub(super) fn stop(&self, channel: Guid) {
+        self.with(|shared| shared.placements.remove(&channel));
+    }
+
+    /// Loads the bindle and puts it in the channel's place, as the knob says.
+    pub(super) async fn place(&self, channel: Guid, host: &str, bindle: &str) {
+        let start = self.with(|shared| shared.start);
+        let loaded = match start {
+            Start::Crash(status) => Err((status, "told to crash".to_owned())),
+            _ => spin_loader::load(&self.bindle, bindle).await.map_err(|reason| (JobStatus::Pending, reason)),
+        };
+        self.with(|shared| {
+            let placement = shared.placements.entry(channel).or_default();
+            placement.host = host.to_owned();
+            placement.put(start, loaded);
+        });
+    }
+
+    /// The listener's routes.
+    pub(super) fn router(&self) -> Router {
+        Router::new().fallback(serve).with_state(self.clone())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Shared) -> T) -> T {
+        look(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn answer(&self, host: &str, path: &str) -> Response<Body> {
+        self.with(|shared| {
+            let has_info = shared.has_info;
+            let Some(placement) = shared.placements.values_mut().find(|placement| placement.host == host) else {
+                return text(StatusCode::NOT_FOUND, "404 page not found\n");
+            };
+            placement.count_probe();
+            match &placement.serving {
+                Some(app) => answer_for(app, path, has_info),
+                None if placement.crash.is_some() => text(StatusCode::BAD_GATEWAY, "Bad Gateway"),
+                None => text(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+            }
+        })
+    }
+}
+
+impl Placement {
+    fn put(&mut self, start: Start, loaded: Result<LoadedApp, (JobStatus, String)>) {
+        if start == Start::KeepOld {
+            return;
+        }
+        self.coming = None;
+        self.crash = None;
+        match (loaded, start) {
+            (Err(crash), _) => {
+                self.serving = None;
+                self.crash = Some(crash);
+            }
+            (Ok(app), Start::AfterProbesOfOld { probes }) => self.coming = Some((probes, app)),
+            (Ok(app), Start::AfterProbesOfNothing { probes }) => {
+                self.serving = None;
+                self.coming = Some((probes, app));
+            }
+            (Ok(app), _) => self.serving = Some(app),
+        }
+    }
+
+    fn count_probe(&mut self) {
+        self.coming = match self.coming.take() {
+            Some((0, app)) => {
+                self.serving = Some(app);
+                None
+            }
+            Some((left, app)) => Some((left - 1, app)),
+            None => None,
+        };
+    }
+}
+
+async fn serve(State(runner): State<Runner>, request: Request) -> Response<Body> {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    runner.answer(&host, request.uri().path())
+}
+
+fn answer_for(app: &LoadedApp, path: &str, has_info: bool) -> Response<Body> {
+    match path {
+        "/.well-known/spin/health" => text(StatusCode::OK, "OK"),
+        "/.well-known/spin/info" if has_info => info(app),
+        _ => match route(app, path) {
+            Some(component) => describe(app, component),
+            None => text(StatusCode::NOT_FOUND, ""),
+        },
+    }
+}
+
+fn info(app: &LoadedApp) -> Response<Body> {
+    let body = json!({ "name": app.name, "version": app.version, "bindle_version": app.version });
+    let mut response = Response::new(Body::from(body.to_string()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// One line for each fact: component, bindle, source, and the files with their digests.
+fn describe(app: &LoadedApp, component: &LoadedComponent) -> Response<Body> {
+    let mut body = format!("component: {}\nbindle: {}\nsource: {}\n", component.id, app.bindle, component.source);
+    for (name, digest) in &component.files {
+        writeln!(body, "file: {name} {digest}").expect("a String takes everything");
+    }
+    text(StatusCode::OK, &body)
+}
+
+fn text(status: StatusCode, body: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_owned()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// The component whose route fits best: an exact one, else the longest with `/...`.
+fn route<'a>(app: &'a LoadedApp, path: &str) -> Option<&'a LoadedComponent> {
+    let path = path.trim_end_matches('/');
+    let fits = app.components.iter().filter_map(|component| {
+        let pattern = format!("{}/{}", app.base.trim_end_matches('/'), component.route.trim_start_matches('/'));
+        Some((closeness(&pattern, path)?, component))
+    });
+    fits.max_by_key(|(closeness, _)| *closeness).map(|(_, component)| component)
+}
+
+fn closeness(pattern: &str, path: &str) -> Option<usize> {
+    match pattern.strip_suffix("/...") {
+        Some(prefix) => {
+            let rest = path.strip_prefix(prefix)?;
+            (rest.is_empty() || rest.starts_with('/')).then_some(prefix.len())
+        }
+        None => (pattern.trim_end_matches('/') == path).then_some(usize::MAX),
+    }
+}
