@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ::url::Url;
 
-pub use self::url::SafeUrl;
+pub use self::url::{SafeUrl, is_loopback};
 pub use client::{Client, Download};
 pub use error::{HttpError, Kind};
 pub use retry::Backoff;

@@ -27,7 +27,7 @@ impl fmt::Display for SafeUrl {
 }
 
 /// Whether the address is this machine by its very text: a loopback address, `localhost` or `*.localhost`.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
