@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ::url::Url;
 use reqwest::Method;
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::testing::{Act, Server, answer, client, client_with, unheard};
@@ -489,8 +490,9 @@ fn authority() -> (tempfile::NamedTempFile, Arc<rustls::ServerConfig>) {
 fn authority_for(leaf: rcgen::CertificateParams) -> (tempfile::NamedTempFile, Arc<rustls::ServerConfig>) {
     let mut params = rcgen::CertificateParams::new([]).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, "private authority");
     let key = rcgen::KeyPair::generate().unwrap();
+    let name = format!("authority of {:?}", key.public_key_raw());
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
     let ca = rcgen::CertifiedIssuer::self_signed(params, key).unwrap();
     let leaf_key = rcgen::KeyPair::generate().unwrap();
     let leaf = leaf.signed_by(&leaf_key, &ca).unwrap();
@@ -569,8 +571,13 @@ mod tls {
 
     #[tokio::test(start_paused = true)]
     async fn no_tls_where_tls_is_asked_for() {
-        let server = Server::new([ok()]).await;
-        let url = format!("https://localhost:{}/", server.url.port().unwrap()).parse().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            std::future::pending::<()>().await
+        });
         let error = client().send(Request { repeat: Repeat::Never, ..Request::new(Method::GET, url) }, &unheard).await;
         let error = error.unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (Kind::Unreachable, "no secure connection (TLS)"));
