@@ -1,0 +1,129 @@
+//! A Bindle server as a registry: the push that survives what Bindle servers do.
+//!
+//! `api.rs` holds the requests and what their answers mean, `push.rs` the algorithm, `same.rs` the comparison of two
+//! invoices, `sign.rs` the key. The facts about Bindle come from `deislabs/bindle` (`src/server`, `src/provider/file`)
+//! at its tags v0.8.2 and v0.9.1, and from watching servers of both.
+
+mod api;
+mod push;
+mod same;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::auth::{Login, Secret};
+use crate::event::{Reporter, Uploaded};
+use crate::http::{Client, HttpError};
+use crate::package::{Description, Package, PackageError, PackageId};
+use api::Api;
+use push::Push;
+use sign::SigningKey;
+
+/// A Bindle server.
+#[derive(Debug)]
+pub struct BindleRegistry {
+    api: Api,
+    signing_key: Option<SigningKey>,
+}
+
+/// Why a push failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// A request failed.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// What answers is no Bindle server.
+    #[error("{url} does not answer like a Bindle server{}", missing_prefix(.url))]
+    NotBindle { url: String },
+    /// A file could not be snapshotted.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The version exists with other content.
+    #[error("{id} exists on the Bindle server with other content")]
+    OtherContent { id: PackageId },
+    /// The version was withdrawn for ever.
+    #[error("{id} was yanked on the Bindle server")]
+    Yanked { id: PackageId },
+    /// The server wants a signature, or another one.
+    #[error("the Bindle server refused the invoice's signatures: {message}")]
+    Signature { message: String },
+    /// The server understood an upload and refuses it.
+    #[error("the Bindle server refused {name}")]
+    Refused {
+        /// The file, as people know it.
+        name: String,
+        /// What it said.
+        #[source]
+        source: HttpError,
+    },
+    /// A parcel's digest is stuck on the server: its file store keeps the directory of an upload that broke off and
+    /// from then on answers 409 to every further one.
+    #[error(
+        "the Bindle server neither has nor accepts {name}: another upload of it is still going on, \
+         or one broke off and left <BINDLE_DIRECTORY>/parcels/{sha256} behind on the server"
+    )]
+    Poisoned { sha256: String, name: String },
+    /// The key file cannot be used.
+    #[error("could not use the signing key")]
+    SigningKey {
+        #[source]
+        source: anyhow::Error,
+    },
+    /// The user stopped the run; what was in flight was allowed to end.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+fn missing_prefix(url: &str) -> &'static str {
+    match url.trim_end_matches('/').ends_with("/v1") {
+        true => "",
+        false => ": its address ends in /v1 as a rule",
+    }
+}
+
+impl BindleRegistry {
+    /// A registry at `base` (with its `/v1`). Reads the signing key; sends nothing.
+    pub async fn new(
+        base: Url,
+        client: Client,
+        login: Option<Login>,
+        signing_key: Option<&Path>,
+    ) -> Result<BindleRegistry, RegistryError> {
+        let signing_key = match signing_key {
+            Some(path) => Some(SigningKey::read(path).await.map_err(|source| RegistryError::SigningKey { source })?),
+            None => None,
+        };
+        Ok(BindleRegistry { api: Api::new(base, client, login.as_ref().map(basic)), signing_key })
+    }
+
+    /// Uploads what the server lacks of the package and returns how much that was.
+    ///
+    /// Parcels that are on their way when another one fails, or when `cancel` is cancelled, are let through: a Bindle
+    /// server's file store refuses a digest for ever after an upload of it broke off.
+    pub async fn push(
+        &self,
+        package: &Package,
+        reporter: &dyn Reporter,
+        cancel: &CancellationToken,
+    ) -> Result<Uploaded, RegistryError> {
+        let Description::Bindle(invoice) = &package.description;
+        let mut invoice = invoice.clone();
+        if let Some(key) = &self.signing_key {
+            key.sign(&mut invoice).map_err(|source| RegistryError::SigningKey { source })?;
+        }
+        Push { api: &self.api, package, reporter, cancel }.run(&invoice).await
+    }
+}
+
+/// `Authorization` for a login. The server takes the scheme in this very spelling only.
+fn basic(login: &Login) -> Secret {
+    let pair = format!("{}:{}", login.username, login.password.expose());
+    Secret::new(format!("Basic {}", STANDARD.encode(pair)))
+}

@@ -1,0 +1,90 @@
+//! Signing: who made this bindle. Servers of 0.9 want it, those of 0.8 refuse signatures of strangers.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use bindle::signature::{KEY_RING_VERSION, KeyEntry, SecretKeyEntry, SecretKeyFile};
+use bindle::{Invoice, SignatureRole};
+
+/// A key that signs as the creator.
+pub(super) struct SigningKey(SecretKeyEntry);
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({:?})", self.0.label)
+    }
+}
+
+impl SigningKey {
+    /// The first creator key of a secret key file as the `bindle` command line writes it.
+    pub async fn read(path: &Path) -> anyhow::Result<SigningKey> {
+        let text = tokio::fs::read_to_string(path).await;
+        let text = text.with_context(|| format!("could not read {}", path.display()))?;
+        SigningKey::parse(&text).with_context(|| format!("{} is not a usable key file", path.display()))
+    }
+
+    fn parse(text: &str) -> anyhow::Result<SigningKey> {
+        // Of the parser's error only the message: the rest quotes the file, which is secret.
+        let file: SecretKeyFile = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.message()))?;
+        if file.version != KEY_RING_VERSION {
+            bail!("its version is {:?}, not {KEY_RING_VERSION:?}", file.version);
+        }
+        let Some(key) = file.key.into_iter().find(|key| key.roles.contains(&SignatureRole::Creator)) else {
+            bail!("it holds no key with the role \"creator\"");
+        };
+        // The only public way to look whether the key pair itself is sound.
+        KeyEntry::try_from(&key)?;
+        Ok(SigningKey(key))
+    }
+
+    /// Adds the creator's signature. It covers the name, the version and the parcels' digests in their order, so it
+    /// comes last.
+    pub fn sign(&self, invoice: &mut Invoice) -> anyhow::Result<()> {
+        Ok(invoice.sign(SignatureRole::Creator, &self.0)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(roles: &[SignatureRole]) -> String {
+        let mut file = SecretKeyFile::default();
+        for role in roles {
+            file.key.push(SecretKeyEntry::new(&role.to_string(), vec![role.clone()]));
+        }
+        toml::to_string(&file).unwrap()
+    }
+
+    #[test]
+    fn the_creators_key_is_taken() {
+        let key = SigningKey::parse(&file(&[SignatureRole::Host, SignatureRole::Creator])).unwrap();
+        assert_eq!(key.0.label, "creator");
+        assert_eq!(format!("{key:?}"), "SigningKey(\"creator\")");
+    }
+
+    #[test]
+    fn files_that_will_not_do() {
+        let good = file(&[SignatureRole::Creator]);
+        let keypair = good.lines().find(|line| line.starts_with("keypair")).unwrap();
+        for (text, words) in [
+            (String::new(), "missing field"),
+            (good.replace("1.0", "2.0"), "its version is \"2.0\", not \"1.0\""),
+            (file(&[SignatureRole::Host]), "it holds no key with the role \"creator\""),
+            (good.replace(keypair, "keypair = \"canary\""), "key is corrupt"),
+            (good.replace(keypair, "keypair = canary"), ""),
+            (good.replace(keypair, "keypair = [\"canary\"]"), ""),
+        ] {
+            let error = format!("{:#}", SigningKey::parse(&text).unwrap_err());
+            assert!(error.contains(words), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_is_named() {
+        let error = SigningKey::read(Path::new("/nowhere/key.toml")).await.unwrap_err();
+        assert_eq!(error.to_string(), "could not read /nowhere/key.toml");
+    }
+}
