@@ -2,5 +2,6 @@
 
 mod bindle_server;
 mod fake_hippo;
+mod registry;
 mod support;
 mod transcripts;
