@@ -79,7 +79,7 @@ async fn connect_and_deploy(
 ) -> Result<Outcome, Failure> {
     let target = (driver.connect)(config)?;
     let client = Client::new(&config.http)?;
-    let fetch = Downloader::new(client, cache(), Arc::clone(&cx.reporter));
+    let fetch = Downloader { client, cache: cache(), reporter: Arc::clone(&cx.reporter) };
     Ok(deploy::run(cx, target.as_ref(), &fetch, request).await?)
 }
 

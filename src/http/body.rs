@@ -85,7 +85,7 @@ fn read_exact_at(file: &File, offset: u64, length: usize) -> io::Result<Bytes> {
     let mut chunk = vec![0; length];
     #[cfg(unix)]
     std::os::unix::fs::FileExt::read_exact_at(file, &mut chunk, offset)?;
-    #[cfg(windows)]
+    #[cfg(not(unix))]
     {
         let mut filled = 0;
         while filled < length {

@@ -9,5 +9,6 @@ mod fake_hippo;
 mod layering;
 mod pipeline;
 mod program;
+mod registry;
 mod support;
 mod transcripts;

@@ -1,233 +1,231 @@
-//! The calls to a Bindle server, and what their answers mean.
+//! The requests to a Bindle server, and what its answers mean.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bindle::Id;
-use bindle::invoice::Invoice;
-use reqwest::{Method, StatusCode};
+use bindle::Invoice;
+use reqwest::Method;
 use serde::Deserialize;
 use url::Url;
 
-use super::{RegistryError, report_retry};
-use crate::auth::{Login, Secret};
-use crate::event::Reporter;
-use crate::http::{Body, Client, Repeat, Request, Response, SafeUrl};
+use super::RegistryError;
+use crate::auth::Secret;
+use crate::event::{Event, Reporter};
+use crate::http::{Body, Client, HttpError, Kind, Repeat, Request, Response, SafeUrl};
+use crate::package::{Blob, PackageId};
 
-/// Media type of everything but parcels, in and out.
+/// Media type of invoices and of all answers.
 const TOML: &str = "application/toml";
-/// Media type under which parcels are sent, whatever is in them.
-const BYTES: &str = "application/octet-stream";
-/// The server hashes a parcel after its last byte, which took it 8.6 s for 500 MB.
+/// The longest answer: an invoice with ten thousand parcels has some megabytes, and creating it answers with two.
+const LIMIT: usize = 32 * 1024 * 1024;
+/// The server looks for each parcel of an invoice before it answers.
+const INVOICE_PATIENCE: Duration = Duration::from_secs(120);
+/// The server hashes a parcel after its last byte has come (500 MB: 9 s) and may be busy with others.
 const PARCEL_PATIENCE: Duration = Duration::from_secs(600);
 
-/// A Bindle server and who we are there.
+/// How to talk to one server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct Api {
     base: Url,
-    client: Client,
+    pub client: Client,
     authorization: Option<Secret>,
 }
 
 /// What became of an invoice that was sent.
-#[derive(Debug)]
 pub(super) enum Created {
     /// It is there now.
-    Stored,
-    /// An invoice of that id was there.
+    Yes,
+    /// One of this id was there already, or is about to be.
     Exists,
-    /// Another client holds the id at this moment: worth another try.
-    Busy,
+    /// Somebody is writing it at this moment.
+    Busy(HttpError),
+    /// Nobody knows.
+    Unknown(HttpError),
+}
+
+/// What the server has under an id.
+pub(super) enum Found {
+    Invoice(Box<Invoice>),
+    Yanked,
+    Nothing(HttpError),
 }
 
 /// What became of a parcel that was sent.
-#[derive(Debug)]
-pub(super) enum Sent {
-    /// It is there, complete.
-    Stored,
-    /// 409: it is there, or on its way, or stuck.
+pub(super) enum Stored {
+    /// It is there.
+    Yes,
+    /// 409: it is there, or is being uploaded by somebody else, or is stuck.
     Conflict,
+    /// The connection broke or the server failed: nobody knows.
+    Unknown(HttpError),
 }
 
-/// What is at an id.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// This invoice.
-    Invoice(Box<Invoice>),
-    /// It was withdrawn.
-    Yanked,
-    /// Nothing.
-    Nothing,
-}
-
-/// Only the field that is needed: answers of newer servers may have more.
-#[derive(Deserialize)]
-struct ErrorAnswer {
-    error: String,
-}
-
-#[derive(Deserialize)]
-struct MissingAnswer {
-    #[serde(default)]
-    missing: Vec<MissingLabel>,
-}
-
-#[derive(Deserialize)]
-struct MissingLabel {
-    sha256: String,
-}
-
-impl Server {
-    /// A server at `base`, with its `/v1`.
-    pub(super) fn new(mut base: Url, client: Client, login: Option<&Login>) -> Server {
+impl Api {
+    pub fn new(mut base: Url, client: Client, authorization: Option<Secret>) -> Api {
+        // Without it the last part of the path would be replaced by what is joined to it.
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Server { base, client, authorization: login.map(basic) }
+        Api { base, client, authorization }
     }
 
-    /// The client's delays, for loops above a single request.
-    pub(super) fn backoff(&self) -> crate::http::Backoff {
-        self.client.backoff()
-    }
-
-    /// Settles credentials with a small request, before large ones whose refusal would look like a broken connection.
-    pub(super) async fn probe(&self, reporter: &dyn Reporter) -> Result<(), RegistryError> {
+    /// Finds out whether the credentials, if there are any, are right: by a small request, because the refusal of a
+    /// large one is often seen as a broken connection only. Wrong ones are refused even where none are needed.
+    pub async fn probe(&self, reporter: &dyn Reporter) -> Result<(), RegistryError> {
         if self.authorization.is_none() {
             return Ok(());
         }
         let answer = self.send(self.request(Method::GET, "_q?l=1"), reporter).await?;
-        self.recognised(answer)?.success()?;
-        Ok(())
+        self.read::<toml::Table>(&self.good(answer)?).map(drop)
     }
 
-    /// Sends an invoice.
-    pub(super) async fn create(&self, invoice: &Invoice, reporter: &dyn Reporter) -> Result<Created, RegistryError> {
-        let content = toml::to_string(invoice).expect("an invoice is plain TOML").into_bytes();
-        let mut request = self.request(Method::POST, "_i");
-        request.body = Body::Bytes { content, media_type: TOML };
-        let answer = self.recognised(self.send(request, reporter).await?)?;
-        let message = error_of(&answer).unwrap_or_default();
-        match answer.status {
-            StatusCode::CREATED | StatusCode::ACCEPTED => Ok(Created::Stored),
-            // `deislabs/bindle src/provider/mod.rs@v0.9.1`: WriteInProgress and Exists share the status.
-            StatusCode::CONFLICT if message.contains("write operation") => Ok(Created::Busy),
-            StatusCode::CONFLICT => Ok(Created::Exists),
-            StatusCode::BAD_REQUEST if is_about_signatures(&message) => Err(RegistryError::Signature { message }),
-            _ => Err(refused(answer)),
-        }
-    }
-
-    /// Reads an invoice.
-    pub(super) async fn invoice(&self, id: &Id, reporter: &dyn Reporter) -> Result<Found, RegistryError> {
-        let answer = self.send(self.request(Method::GET, &format!("_i/{id}")), reporter).await?;
-        let answer = self.recognised(answer)?;
-        match answer.status {
-            StatusCode::NOT_FOUND => Ok(Found::Nothing),
-            StatusCode::FORBIDDEN if error_of(&answer).is_some_and(|message| message.contains("yanked")) => {
-                Ok(Found::Yanked)
-            }
-            _ => {
-                let answer = answer.success()?;
-                let invoice = toml::from_slice(&answer.body)
-                    .map_err(|_| answer.unexpected("it answered something that is no invoice"))?;
-                Ok(Found::Invoice(Box::new(invoice)))
-            }
-        }
-    }
-
-    /// The digests that the server lacks of a bindle: the only truthful answer.
-    pub(super) async fn missing(&self, id: &Id, reporter: &dyn Reporter) -> Result<BTreeSet<String>, RegistryError> {
-        let answer = self.send(self.request(Method::GET, &format!("_r/missing/{id}")), reporter).await?;
-        let answer = self.recognised(answer)?.success()?;
-        let list: MissingAnswer = toml::from_slice(&answer.body)
-            .map_err(|_| answer.unexpected("it answered something that is no list of missing parcels"))?;
-        Ok(list.missing.into_iter().map(|label| label.sha256).collect())
-    }
-
-    /// Sends a parcel, once: what a broken upload came to is for [`Server::missing`] to say.
-    pub(super) async fn upload(
-        &self,
-        id: &Id,
-        sha256: &str,
-        body: ParcelBody,
-        reporter: &dyn Reporter,
-    ) -> Result<Sent, RegistryError> {
-        let mut request = self.request(Method::POST, &format!("_i/{id}@{sha256}"));
-        request.body = body.into_body();
-        request.repeat = Repeat::Never;
-        request.patience = Some(PARCEL_PATIENCE);
-        let answer = self.send(request, reporter).await?;
-        match answer.status {
-            StatusCode::CONFLICT => Ok(Sent::Conflict),
-            _ => answer.success().map(|_| Sent::Stored).map_err(Into::into),
-        }
-    }
-
-    fn request(&self, method: Method, path: &str) -> Request {
-        // `+` and `@` stay as they are: the server does not decode paths.
-        let url = self.base.join(path).expect("an id and a digest make a valid path");
-        Request { accept: TOML, authorization: self.authorization.clone(), ..Request::new(method, url) }
-    }
-
-    async fn send(&self, request: Request, reporter: &dyn Reporter) -> Result<Response, RegistryError> {
-        Ok(self.client.send(request, &|notice| report_retry(reporter, notice)).await?)
-    }
-
-    /// The answer, where it is one that a Bindle server gives: refusals have a TOML body that says `error`.
-    fn recognised(&self, answer: Response) -> Result<Response, RegistryError> {
-        let strange = match answer.status {
-            status if status.is_success() => toml::from_slice::<toml::Table>(&answer.body).is_err(),
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                error_of(&answer).is_none()
-            }
-            _ => false,
+    /// Sends an invoice, once.
+    pub async fn create(&self, invoice: &Invoice, reporter: &dyn Reporter) -> Result<Created, RegistryError> {
+        let content = toml::to_string(invoice).expect("an invoice has string keys only, which is all that TOML asks");
+        let request = Request {
+            body: Body::Bytes { content: content.into_bytes(), media_type: TOML },
+            patience: Some(INVOICE_PATIENCE),
+            ..self.request(Method::POST, "_i")
         };
-        match strange {
-            true => Err(RegistryError::NotBindle { url: SafeUrl::from(&self.base).to_string() }),
-            false => Ok(answer),
+        let answer = match self.send(request, reporter).await {
+            Ok(answer) => answer,
+            Err(error) if error.kind.outcome_unknown() => return Ok(Created::Unknown(error)),
+            Err(error) => return Err(error.into()),
+        };
+        let said = said(&answer);
+        let says = |part| said.as_ref().is_some_and(|said| said.contains(part));
+        match answer.status.as_u16() {
+            // What the answer says of missing parcels is not always true and not looked at.
+            200..=299 => self.read::<toml::Table>(&answer).map(|_| Created::Yes),
+            409 if says("write operation") => Ok(Created::Busy(failure(answer))),
+            409 => Ok(Created::Exists),
+            400 if says("signature") || says("Signature") || says("known key") || says("key for signing") => {
+                Err(RegistryError::Signature { message: failure(answer).message })
+            }
+            _ => match self.good(answer) {
+                Err(RegistryError::Http(error)) if error.kind.outcome_unknown() => Ok(Created::Unknown(error)),
+                Err(error) => Err(error),
+                Ok(_) => unreachable!("2xx is above"),
+            },
         }
     }
-}
 
-/// What is sent as a parcel.
-pub(super) enum ParcelBody {
-    Bytes(Vec<u8>),
-    File { file: std::fs::File, length: u64, progress: crate::http::Progress },
-}
-
-impl ParcelBody {
-    fn into_body(self) -> Body {
-        match self {
-            ParcelBody::Bytes(content) => Body::Bytes { content, media_type: BYTES },
-            ParcelBody::File { file, length, progress } => Body::File { file, length, media_type: BYTES, progress },
+    /// The invoice that the server has.
+    pub async fn invoice(&self, id: &PackageId, reporter: &dyn Reporter) -> Result<Found, RegistryError> {
+        let answer = self.send(self.request(Method::GET, &format!("_i/{id}")), reporter).await?;
+        match said(&answer) {
+            Some(said) if answer.status == 403 && said.contains("yank") => return Ok(Found::Yanked),
+            Some(_) if answer.status == 404 => return Ok(Found::Nothing(failure(answer))),
+            _ => (),
+        }
+        let answer = self.good(answer)?;
+        self.read::<toml::Table>(&answer)?;
+        match read_toml(&answer) {
+            Some(invoice) => Ok(Found::Invoice(Box::new(invoice))),
+            None => Err(answer.unexpected("its invoice has a form that is not known here").into()),
         }
     }
-}
 
-/// `Authorization` for a user.
-fn basic(login: &Login) -> Secret {
-    let pair = format!("{}:{}", login.username, login.password.expose());
-    Secret::new(format!("Basic {}", STANDARD.encode(pair)))
-}
-
-/// What a refusal says, where it says it as Bindle does.
-fn error_of(answer: &Response) -> Option<String> {
-    toml::from_slice::<ErrorAnswer>(&answer.body).ok().map(|answer| answer.error)
-}
-
-/// The texts are those of `deislabs/bindle src/invoice/signature.rs@v0.9.1` and `verification.rs`; the status alone does
-/// not tell a refused signature from a malformed invoice.
-fn is_about_signatures(message: &str) -> bool {
-    let message = message.to_lowercase();
-    ["signature", "signing", "known key", "key found"].iter().any(|word| message.contains(word))
-}
-
-fn refused(answer: Response) -> RegistryError {
-    match answer.clone().success() {
-        Err(error) => error.into(),
-        Ok(_) => answer.unexpected(format!("it answered {} to an invoice", answer.status)).into(),
+    /// The digests of the parcels that the server lacks: the one answer about completeness that can be trusted.
+    pub async fn missing(&self, id: &PackageId, reporter: &dyn Reporter) -> Result<BTreeSet<String>, RegistryError> {
+        #[derive(Deserialize)]
+        struct Missing {
+            missing: Vec<Label>,
+        }
+        #[derive(Deserialize)]
+        struct Label {
+            sha256: String,
+        }
+        let answer = self.send(self.request(Method::GET, &format!("_r/missing/{id}")), reporter).await?;
+        if answer.status == 403 && said(&answer).is_some_and(|said| said.contains("yank")) {
+            return Err(RegistryError::Yanked { id: id.clone() });
+        }
+        let missing: Missing = self.read(&self.good(answer)?)?;
+        Ok(missing.missing.into_iter().map(|label| label.sha256).collect())
     }
+
+    /// Sends a parcel, once: what is unknown afterwards is for [`Api::missing`] to tell.
+    pub async fn upload(
+        &self,
+        id: &PackageId,
+        blob: &Blob,
+        body: Body,
+        reporter: &dyn Reporter,
+    ) -> Result<Stored, RegistryError> {
+        let request = Request {
+            body,
+            repeat: Repeat::Never,
+            patience: Some(PARCEL_PATIENCE),
+            ..self.request(Method::POST, &format!("_i/{id}@{}", blob.sha256))
+        };
+        let outcome = self.send(request, reporter).await.and_then(Response::success);
+        match outcome.map_err(|error| (error.kind, error)) {
+            Ok(_) => Ok(Stored::Yes),
+            Err((Kind::Conflict, _)) => Ok(Stored::Conflict),
+            Err((Kind::Unreachable, error)) if error.is_untrusted() => Err(error.into()),
+            Err((Kind::Unreachable | Kind::Interrupted | Kind::ServerFailed, error)) => Ok(Stored::Unknown(error)),
+            Err((Kind::Rejected | Kind::NotFound, source)) => {
+                Err(RegistryError::Refused { name: blob.name.clone(), source })
+            }
+            Err((_, error)) => Err(error.into()),
+        }
+    }
+
+    /// A request to a path below the base, in which `+`, `/` and `@` stay as they are: the server takes paths
+    /// literally.
+    fn request(&self, method: Method, path: &str) -> Request {
+        Request {
+            accept: TOML,
+            authorization: self.authorization.clone(),
+            limit: LIMIT,
+            ..Request::new(method, self.base.join(path).expect("a relative path can be joined to any http address"))
+        }
+    }
+
+    async fn send(&self, request: Request, reporter: &dyn Reporter) -> Result<Response, HttpError> {
+        let tell = |notice: crate::http::RetryNotice| {
+            reporter.report(Event::Retrying {
+                what: notice.what,
+                reason: notice.reason,
+                attempt: notice.attempt,
+                delay: notice.delay,
+            });
+        };
+        self.client.send(request, &tell).await
+    }
+
+    /// An answer of success. A path that does not exist is no refusal by Bindle, which explains its own in TOML.
+    fn good(&self, answer: Response) -> Result<Response, RegistryError> {
+        match answer.status.as_u16() {
+            404 | 405 if said(&answer).is_none() => Err(self.not_bindle()),
+            _ => Ok(answer.success()?),
+        }
+    }
+
+    /// Reads a body, which is TOML in all that Bindle says.
+    fn read<T: serde::de::DeserializeOwned>(&self, answer: &Response) -> Result<T, RegistryError> {
+        read_toml(answer).ok_or_else(|| self.not_bindle())
+    }
+
+    fn not_bindle(&self) -> RegistryError {
+        RegistryError::NotBindle { url: SafeUrl::from(&self.base).to_string() }
+    }
+}
+
+fn read_toml<T: serde::de::DeserializeOwned>(answer: &Response) -> Option<T> {
+    toml::from_str(std::str::from_utf8(&answer.body).ok()?).ok()
+}
+
+/// Bindle's own words in an error answer.
+fn said(answer: &Response) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Words {
+        error: String,
+    }
+    read_toml::<Words>(answer).map(|words| words.error)
+}
+
+/// The error of an answer that is known to be one.
+fn failure(answer: Response) -> HttpError {
+    answer.success().expect_err("only answers of failure get here")
 }

@@ -1,43 +1,36 @@
-//! A Bindle server as a registry.
+//! A Bindle server as a registry: the push that survives what Bindle servers do.
 //!
-//! `api.rs` holds the calls and what their answers mean, `push.rs` the order in which they are made, `content.rs` the
-//! question whether two invoices mean the same, `sign.rs` the optional signature. Facts: `deislabs/bindle
-//! src/server/handlers.rs@v0.9.1`, and what servers of 0.8.2 and 0.9.1 were seen to answer.
-//!
-//! Three of those facts shape everything here. A parcel upload that is cut off makes the server's file store refuse
-//! that content for ever. `201 Created` does not mean that all parcels are there, only `_r/missing` tells. And 409 has
-//! four meanings: complete, incomplete, being uploaded, stuck.
+//! `api.rs` holds the requests and what their answers mean, `push.rs` the algorithm, `same.rs` the comparison of two
+//! invoices, `sign.rs` the key. The facts about Bindle come from `deislabs/bindle` (`src/server`, `src/provider/file`)
+//! at its tags v0.8.2 and v0.9.1, and from watching servers of both.
 
 mod api;
-mod content;
 mod push;
+mod same;
 mod sign;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
-use bindle::signature::SecretKeyEntry;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::auth::Login;
-use crate::event::{Event, Reporter, Uploaded};
-use crate::http::{Client, HttpError, RetryNotice};
-use crate::package::{Package, PackageError, PackageId};
+use crate::auth::{Login, Secret};
+use crate::event::{Reporter, Uploaded};
+use crate::http::{Client, HttpError};
+use crate::package::{Description, Package, PackageError, PackageId};
+use api::Api;
+use push::Push;
+use sign::SigningKey;
 
 /// A Bindle server.
 #[derive(Debug)]
 pub struct BindleRegistry {
-    server: api::Server,
-    signing_key: Option<Signer>,
-}
-
-/// The key that signs invoices; it does not print.
-struct Signer(SecretKeyEntry);
-
-impl std::fmt::Debug for Signer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Signer")
-    }
+    api: Api,
+    signing_key: Option<SigningKey>,
 }
 
 /// Why a push failed.
@@ -47,7 +40,7 @@ pub enum RegistryError {
     #[error(transparent)]
     Http(#[from] HttpError),
     /// What answers is no Bindle server.
-    #[error("{url} does not answer like a Bindle server")]
+    #[error("{url} does not answer like a Bindle server{}", missing_prefix(.url))]
     NotBindle { url: String },
     /// A file could not be snapshotted.
     #[error(transparent)]
@@ -61,10 +54,20 @@ pub enum RegistryError {
     /// The server wants a signature, or another one.
     #[error("the Bindle server refused the invoice's signatures: {message}")]
     Signature { message: String },
-    /// A parcel's digest is stuck on the server, or somebody else has been uploading it for long.
+    /// The server understood an upload and refuses it.
+    #[error("the Bindle server refused {name}")]
+    Refused {
+        /// The file, as people know it.
+        name: String,
+        /// What it said.
+        #[source]
+        source: HttpError,
+    },
+    /// A parcel's digest is stuck on the server: its file store keeps the directory of an upload that broke off and
+    /// from then on answers 409 to every further one.
     #[error(
-        "the Bindle server neither has nor accepts {name}: an earlier upload of it was cut off and left the directory \
-         parcels/{sha256} empty in the server's store"
+        "the Bindle server neither has nor accepts {name}: another upload of it is still going on, \
+         or one broke off and left <BINDLE_DIRECTORY>/parcels/{sha256} behind on the server"
     )]
     Poisoned { sha256: String, name: String },
     /// The key file cannot be used.
@@ -78,6 +81,13 @@ pub enum RegistryError {
     Cancelled,
 }
 
+fn missing_prefix(url: &str) -> &'static str {
+    match url.trim_end_matches('/').ends_with("/v1") {
+        true => "",
+        false => ": its address ends in /v1 as a rule",
+    }
+}
+
 impl BindleRegistry {
     /// A registry at `base` (with its `/v1`). Reads the signing key; sends nothing.
     pub async fn new(
@@ -87,32 +97,33 @@ impl BindleRegistry {
         signing_key: Option<&Path>,
     ) -> Result<BindleRegistry, RegistryError> {
         let signing_key = match signing_key {
-            Some(file) => Some(Signer(sign::load(file).await?)),
+            Some(path) => Some(SigningKey::read(path).await.map_err(|source| RegistryError::SigningKey { source })?),
             None => None,
         };
-        Ok(BindleRegistry { server: api::Server::new(base, client, login.as_ref()), signing_key })
+        Ok(BindleRegistry { api: Api::new(base, client, login.as_ref().map(basic)), signing_key })
     }
 
     /// Uploads what the server lacks of the package and returns how much that was.
     ///
-    /// Goes on where an earlier run was cut off. After `cancel` no further upload is begun, and those under way are
-    /// given time to end: cutting them off would harm the server's store.
+    /// Parcels that are on their way when another one fails, or when `cancel` is cancelled, are let through: a Bindle
+    /// server's file store refuses a digest for ever after an upload of it broke off.
     pub async fn push(
         &self,
         package: &Package,
         reporter: &dyn Reporter,
         cancel: &CancellationToken,
     ) -> Result<Uploaded, RegistryError> {
-        let key = self.signing_key.as_ref().map(|signer| &signer.0);
-        push::Push { server: &self.server, key, package, reporter, cancel }.run().await
+        let Description::Bindle(invoice) = &package.description;
+        let mut invoice = invoice.clone();
+        if let Some(key) = &self.signing_key {
+            key.sign(&mut invoice).map_err(|source| RegistryError::SigningKey { source })?;
+        }
+        Push { api: &self.api, package, reporter, cancel }.run(&invoice).await
     }
 }
 
-/// Passes the news of a repetition on.
-fn report_retry(reporter: &dyn Reporter, notice: RetryNotice) {
-    let RetryNotice { what, reason, attempt, delay } = notice;
-    reporter.report(Event::Retrying { what, reason, attempt, delay });
+/// `Authorization` for a login. The server takes the scheme in this very spelling only.
+fn basic(login: &Login) -> Secret {
+    let pair = format!("{}:{}", login.username, login.password.expose());
+    Secret::new(format!("Basic {}", STANDARD.encode(pair)))
 }
-
-#[cfg(test)]
-mod tests;

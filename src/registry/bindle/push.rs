@@ -1,225 +1,256 @@
-//! The order of a push: invoice, list of what is missing, parcels, and the list again where anything is uncertain.
+//! The push: the invoice, what is missing, and rounds of uploads until nothing is.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bindle::Id;
-use bindle::invoice::Invoice;
-use bindle::signature::SecretKeyEntry;
-use futures_util::{StreamExt, future, stream};
+use bindle::Invoice;
+use futures_util::future::join_all;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{Created, Found, ParcelBody, Sent, Server};
-use super::{RegistryError, content, sign};
+use super::RegistryError;
+use super::api::{Api, Created, Found, Stored};
+use super::same::same_content;
 use crate::event::{Direction, Event, Reporter, Uploaded};
-use crate::http::{HttpError, Progress};
-use crate::package::{Blob, Description, Package, Snapshot};
+use crate::http::{Backoff, Body, HttpError, Progress};
+use crate::package::{Blob, Package, Snapshot};
 
-/// How many parcels are sent side by side.
-const UPLOADS: usize = 6;
-/// How long uploads under way may go on after the user has stopped the run.
+/// How many parcels are on their way at once.
+const AT_ONCE: usize = 6;
+/// How long after a cancellation to wait for what is on its way.
 const GRACE: Duration = Duration::from_secs(30);
+/// Media type of parcels: their own one is in the invoice.
+const BYTES: &str = "application/octet-stream";
 
 /// One push.
 pub(super) struct Push<'a> {
-    pub server: &'a Server,
-    pub key: Option<&'a SecretKeyEntry>,
+    pub api: &'a Api,
     pub package: &'a Package,
     pub reporter: &'a dyn Reporter,
     pub cancel: &'a CancellationToken,
 }
 
-/// Why it is not certain that a parcel is there.
-enum Doubt {
-    /// The server says that it has it, or is getting it, or will never take it.
-    Conflict,
-    /// Its upload broke.
-    Broken(HttpError),
+/// A parcel that was sent and of which the server did not say that it has it.
+struct Unsettled<'a> {
+    blob: &'a Blob,
+    /// What broke; `None`: the server answered 409.
+    error: Option<HttpError>,
 }
 
-/// What one round of uploads came to.
-#[derive(Default)]
-struct Round<'a> {
-    uploaded: Uploaded,
-    doubts: Vec<(&'a Blob, Doubt)>,
-    refusal: Option<RegistryError>,
-}
-
-impl<'a> Push<'a> {
-    pub(super) async fn run(&self) -> Result<Uploaded, RegistryError> {
-        let Description::Bindle(invoice) = &self.package.description;
-        let id = &invoice.bindle.id;
-        self.server.probe(self.reporter).await?;
-        self.settle_invoice(invoice).await?;
-
-        let mut uploaded = Uploaded::default();
-        let mut backoff = self.server.backoff();
-        let mut missing = self.server.missing(id, self.reporter).await?;
-        while !missing.is_empty() {
-            self.go_on()?;
-            let round = self.upload(id, &missing).await?;
-            uploaded.files += round.uploaded.files;
-            uploaded.bytes += round.uploaded.bytes;
-            if let Some(refusal) = round.refusal {
-                return Err(refusal);
-            }
-            self.go_on()?;
-            if round.doubts.is_empty() {
-                break;
-            }
-            let rest = backoff.next(None);
-            tokio::time::sleep(rest.unwrap_or_default()).await;
-            missing = self.server.missing(id, self.reporter).await?;
-            if rest.is_none() {
-                give_up(round.doubts, &missing)?;
-            }
-        }
-        Ok(uploaded)
+impl Push<'_> {
+    pub async fn run(&self, invoice: &Invoice) -> Result<Uploaded, RegistryError> {
+        self.or_stop(self.api.probe(self.reporter)).await?;
+        self.create(invoice).await?;
+        self.upload().await
     }
 
-    fn go_on(&self) -> Result<(), RegistryError> {
-        match self.cancel.is_cancelled() {
-            true => Err(RegistryError::Cancelled),
-            false => Ok(()),
-        }
-    }
-
-    /// Makes sure that this very invoice is there.
-    async fn settle_invoice(&self, invoice: &Invoice) -> Result<(), RegistryError> {
-        let sent = match self.key {
-            Some(key) => &sign::signed(invoice, key)?,
-            None => invoice,
-        };
-        let mut backoff = self.server.backoff();
+    /// Makes sure that the server has this invoice.
+    async fn create(&self, invoice: &Invoice) -> Result<(), RegistryError> {
+        let mut retries = self.retries();
         loop {
-            self.go_on()?;
-            let created = self.server.create(sent, self.reporter).await;
-            let unsettled = match created {
-                Ok(Created::Stored) => return Ok(()),
-                Ok(Created::Exists) if self.is_there(invoice).await? => return Ok(()),
-                // It vanished in between, or somebody else is at it.
-                Ok(Created::Exists | Created::Busy) => None,
-                Err(RegistryError::Http(error)) if error.kind.outcome_unknown() => match self.is_there(invoice).await {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => Some(error),
-                    Err(RegistryError::Http(_)) => return Err(error.into()),
-                    Err(other) => return Err(other),
+            let error = match self.let_finish(self.api.create(invoice, self.reporter)).await?? {
+                Created::Yes => return Ok(()),
+                Created::Busy(error) => error,
+                Created::Exists => match self.compare(invoice).await? {
+                    None => return Ok(()),
+                    Some(absent) => absent,
                 },
-                Err(error) => return Err(error),
+                // It may have come through: look before it is sent again.
+                Created::Unknown(error) => match self.compare(invoice).await? {
+                    None => return Ok(()),
+                    Some(_) => error,
+                },
             };
-            match (backoff.next(None), unsettled) {
-                (Some(delay), _) => tokio::time::sleep(delay).await,
-                (None, Some(error)) => return Err(error.into()),
-                (None, None) => return Err(RegistryError::OtherContent { id: self.package.id.clone() }),
+            let what = format!("create {}", self.package.id);
+            self.pause(&mut retries, what, error.message.clone()).await?.ok_or(error)?;
+        }
+    }
+
+    /// Compares our invoice with the one that the server has. `None`: they are the same; `Some`: it has none.
+    async fn compare(&self, invoice: &Invoice) -> Result<Option<HttpError>, RegistryError> {
+        let id = &self.package.id;
+        match self.or_stop(self.api.invoice(id, self.reporter)).await? {
+            Found::Invoice(theirs) if same_content(invoice, &theirs) => Ok(None),
+            Found::Invoice(_) => Err(RegistryError::OtherContent { id: id.clone() }),
+            Found::Yanked => Err(RegistryError::Yanked { id: id.clone() }),
+            Found::Nothing(absent) => Ok(Some(absent)),
+        }
+    }
+
+    /// Uploads in rounds until the server lacks nothing.
+    async fn upload(&self) -> Result<Uploaded, RegistryError> {
+        let mut uploaded = Uploaded::default();
+        let mut retries = self.retries();
+        loop {
+            let missing = self.missing().await?;
+            let (stored, unsettled) = self.round(&missing).await?;
+            stored.into_iter().for_each(|blob| count(&mut uploaded, blob));
+            if unsettled.is_empty() {
+                return Ok(uploaded);
+            }
+            let missing = self.missing().await?;
+            let is_missing = |blob: &Blob| missing.iter().any(|other| other.sha256 == blob.sha256);
+            let (lacking, settled): (Vec<_>, Vec<_>) =
+                unsettled.into_iter().partition(|unsettled| is_missing(unsettled.blob));
+            // What broke off and is there all the same, we brought; what met a 409, somebody else.
+            let ours = settled.iter().filter(|settled| settled.error.is_some());
+            ours.for_each(|settled| count(&mut uploaded, settled.blob));
+            let Some(first) = missing.first() else { return Ok(uploaded) };
+            let error = lacking.into_iter().find_map(|unsettled| unsettled.error);
+            let reason = match &error {
+                Some(error) => error.message.clone(),
+                None => "the server neither has it nor takes it".into(),
+            };
+            let what = format!("upload {}", first.name);
+            if self.pause(&mut retries, what, reason).await?.is_none() {
+                return Err(match error {
+                    Some(error) => error.into(),
+                    None => RegistryError::Poisoned { sha256: first.sha256.clone(), name: first.name.clone() },
+                });
             }
         }
     }
 
-    /// Whether the invoice is there with this content.
-    async fn is_there(&self, invoice: &Invoice) -> Result<bool, RegistryError> {
-        match self.server.invoice(&invoice.bindle.id, self.reporter).await? {
-            Found::Nothing => Ok(false),
-            Found::Yanked => Err(RegistryError::Yanked { id: self.package.id.clone() }),
-            Found::Invoice(found) if content::same(&found, invoice) => Ok(true),
-            Found::Invoice(_) => Err(RegistryError::OtherContent { id: self.package.id.clone() }),
+    /// The blobs that the server lacks.
+    async fn missing(&self) -> Result<Vec<&Blob>, RegistryError> {
+        let id = &self.package.id;
+        let missing = self.or_stop(self.api.missing(id, self.reporter)).await?;
+        let blobs: Vec<_> = self.package.blobs.iter().filter(|blob| missing.contains(&blob.sha256)).collect();
+        match blobs.len() == missing.len() {
+            true => Ok(blobs),
+            // It asks for what the package does not have.
+            false => Err(RegistryError::OtherContent { id: id.clone() }),
         }
     }
 
-    /// Sends what is missing, several parcels side by side. After a refusal or the user's stop no further one is begun;
-    /// those under way end.
-    async fn upload(&self, id: &Id, missing: &BTreeSet<String>) -> Result<Round<'a>, RegistryError> {
-        let stopped = AtomicBool::new(false);
-        let wanted = self.package.blobs.iter().zip(0_u64..).filter(|(blob, _)| missing.contains(&blob.sha256));
-        let begin = |_: &(&Blob, u64)| future::ready(!stopped.load(Ordering::Relaxed) && !self.cancel.is_cancelled());
-        let mut sendings = stream::iter(wanted)
-            .take_while(begin)
-            .map(|(blob, transfer)| async move { (blob, self.send(id, blob, transfer).await) })
-            .buffer_unordered(UPLOADS)
-            .boxed();
-        let mut round = Round::default();
-        let grace = async {
+    /// Uploads each of these once: which of them the server says that it has, and which are unsettled. When one fails
+    /// for good, or the run is cancelled, no further one is begun, and those on their way are let through.
+    async fn round<'b>(&self, blobs: &[&'b Blob]) -> Result<(Vec<&'b Blob>, Vec<Unsettled<'b>>), RegistryError> {
+        let stop = self.cancel.child_token();
+        let queue = Mutex::new(blobs.iter().copied());
+        let workers = (0..AT_ONCE).map(|_| self.upload_from(&queue, &stop));
+        let outcomes = self.let_finish(join_all(workers)).await?;
+        if self.cancel.is_cancelled() {
+            return Err(RegistryError::Cancelled);
+        }
+        let (mut stored, mut unsettled) = (Vec::new(), Vec::new());
+        for (blob, outcome) in outcomes.into_iter().flatten() {
+            match outcome? {
+                Stored::Yes => stored.push(blob),
+                Stored::Conflict => unsettled.push(Unsettled { blob, error: None }),
+                Stored::Unknown(error) => unsettled.push(Unsettled { blob, error: Some(error) }),
+            }
+        }
+        Ok((stored, unsettled))
+    }
+
+    /// Uploads one blob after the other until the queue is empty or it is time to stop.
+    async fn upload_from<'b>(
+        &self,
+        queue: &Mutex<impl Iterator<Item = &'b Blob>>,
+        stop: &CancellationToken,
+    ) -> Vec<(&'b Blob, Result<Stored, RegistryError>)> {
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut outcomes = Vec::new();
+        while !stop.is_cancelled()
+            && let Some(blob) = next()
+        {
+            let outcome = self.upload_one(blob).await;
+            if outcome.is_err() {
+                stop.cancel();
+            }
+            outcomes.push((blob, outcome));
+        }
+        outcomes
+    }
+
+    /// Uploads one blob: the bytes that were hashed, whatever has become of its file since.
+    async fn upload_one(&self, blob: &Blob) -> Result<Stored, RegistryError> {
+        let copy = blob.clone();
+        let snapshot = tokio::task::spawn_blocking(move || copy.snapshot()).await;
+        let snapshot = snapshot.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let id = transfer_id(blob);
+        self.reporter.report(Event::TransferStarted {
+            id,
+            direction: Direction::Upload,
+            name: blob.name.clone(),
+            bytes: Some(blob.size),
+        });
+        let (sent, mut progress) = watch::channel(0);
+        let body = match snapshot {
+            Snapshot::Bytes(content) => Body::Bytes { content, media_type: BYTES },
+            Snapshot::File(file) => {
+                let progress = Progress(Arc::new(move |bytes| _ = sent.send_replace(bytes)));
+                Body::File { file, length: blob.size, media_type: BYTES, progress }
+            }
+        };
+        let upload = self.api.upload(&self.package.id, blob, body, self.reporter);
+        let follow = async {
+            while progress.changed().await.is_ok() {
+                let sent = *progress.borrow_and_update();
+                self.reporter.report(Event::TransferProgress { id, sent });
+            }
+            std::future::pending().await
+        };
+        let outcome = tokio::select! {
+            outcome = upload => outcome,
+            never = follow => never,
+        };
+        let ok = matches!(outcome, Ok(Stored::Yes));
+        self.reporter.report(Event::TransferFinished { id, ok });
+        outcome
+    }
+
+    fn retries(&self) -> Retries {
+        Retries { backoff: self.api.client.backoff(), attempt: 0 }
+    }
+
+    /// Waits before the next attempt at something. `None`: there have been enough.
+    async fn pause(&self, retries: &mut Retries, what: String, reason: String) -> Result<Option<()>, RegistryError> {
+        retries.attempt += 1;
+        let Some(delay) = retries.backoff.next(None) else { return Ok(None) };
+        self.reporter.report(Event::Retrying { what, reason, attempt: retries.attempt, delay });
+        self.or_stop(async {
+            tokio::time::sleep(delay).await;
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Does what may be broken off at any time.
+    async fn or_stop<T>(&self, work: impl Future<Output = Result<T, RegistryError>>) -> Result<T, RegistryError> {
+        self.cancel.run_until_cancelled(work).await.unwrap_or(Err(RegistryError::Cancelled))
+    }
+
+    /// Does what the server has to see through: after a cancellation it has some time to finish.
+    async fn let_finish<T>(&self, work: impl Future<Output = T>) -> Result<T, RegistryError> {
+        if self.cancel.is_cancelled() {
+            return Err(RegistryError::Cancelled);
+        }
+        let grace_is_over = async {
             self.cancel.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
-        tokio::pin!(grace);
-        loop {
-            let next = tokio::select! {
-                next = sendings.next() => next,
-                () = &mut grace => return Err(RegistryError::Cancelled),
-            };
-            let Some((blob, result)) = next else { break };
-            match result {
-                Ok(Sent::Stored) => {
-                    round.uploaded.files += 1;
-                    round.uploaded.bytes += blob.size;
-                }
-                Ok(Sent::Conflict) => round.doubts.push((blob, Doubt::Conflict)),
-                Err(RegistryError::Http(error)) if error.kind.outcome_unknown() => {
-                    round.doubts.push((blob, Doubt::Broken(error)));
-                }
-                Err(error) => {
-                    stopped.store(true, Ordering::Relaxed);
-                    round.refusal.get_or_insert(error);
-                }
-            }
-        }
-        drop(sendings);
-        Ok(round)
-    }
-
-    /// Sends one parcel: exactly the bytes that were hashed.
-    async fn send(&self, id: &Id, blob: &Blob, transfer: u64) -> Result<Sent, RegistryError> {
-        let owned = blob.clone();
-        let snapshot = match tokio::task::spawn_blocking(move || owned.snapshot()).await {
-            Ok(snapshot) => snapshot?,
-            // A panic in the work is a panic of the push.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        let name = blob.name.clone();
-        let (direction, bytes) = (Direction::Upload, Some(blob.size));
-        self.reporter.report(Event::TransferStarted { id: transfer, direction, name, bytes });
-        let moved = Arc::new(AtomicU64::new(0));
-        let body = match snapshot {
-            Snapshot::Bytes(bytes) => ParcelBody::Bytes(bytes),
-            Snapshot::File(file) => {
-                let moved = Arc::clone(&moved);
-                let progress = Progress(Arc::new(move |sent| moved.store(sent, Ordering::Relaxed)));
-                ParcelBody::File { file, length: blob.size, progress }
-            }
-        };
-        let result = self.watch(transfer, &moved, self.server.upload(id, &blob.sha256, body, self.reporter)).await;
-        self.reporter.report(Event::TransferFinished { id: transfer, ok: matches!(result, Ok(Sent::Stored)) });
-        result
-    }
-
-    /// Reports how far an upload has come, now and then.
-    async fn watch<T>(&self, transfer: u64, moved: &AtomicU64, upload: impl Future<Output = T>) -> T {
-        const OFTEN: Duration = Duration::from_millis(100);
-        tokio::pin!(upload);
-        let mut told = 0;
-        loop {
-            tokio::select! {
-                result = &mut upload => return result,
-                () = tokio::time::sleep(OFTEN) => {}
-            }
-            let sent = moved.load(Ordering::Relaxed);
-            if sent != told {
-                told = sent;
-                self.reporter.report(Event::TransferProgress { id: transfer, sent });
-            }
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = grace_is_over => Err(RegistryError::Cancelled),
         }
     }
 }
 
-/// After the last round: fails for the first parcel that is still missing, where there is one.
-fn give_up(doubts: Vec<(&Blob, Doubt)>, missing: &BTreeSet<String>) -> Result<(), RegistryError> {
-    match doubts.into_iter().find(|(blob, _)| missing.contains(&blob.sha256)) {
-        None => Ok(()),
-        Some((_, Doubt::Broken(error))) => Err(error.into()),
-        Some((blob, Doubt::Conflict)) => {
-            Err(RegistryError::Poisoned { sha256: blob.sha256.clone(), name: blob.name.clone() })
-        }
-    }
+/// How often something was tried, and when it may be tried again.
+struct Retries {
+    backoff: Backoff,
+    attempt: u32,
+}
+
+fn count(uploaded: &mut Uploaded, blob: &Blob) {
+    uploaded.files += 1;
+    uploaded.bytes += blob.size;
+}
+
+/// A number for a transfer that no other blob has: a part of its digest.
+fn transfer_id(blob: &Blob) -> u64 {
+    blob.sha256.get(..16).and_then(|part| u64::from_str_radix(part, 16).ok()).unwrap_or_default()
 }

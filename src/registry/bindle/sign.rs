@@ -1,34 +1,90 @@
-//! The optional signature of an invoice.
-//!
-//! Servers of 0.8 take unsigned invoices and refuse those signed by a stranger; servers of 0.9 refuse unsigned ones. So
-//! a key is used only where one is given.
+//! Signing: who made this bindle. Servers of 0.9 want it, those of 0.8 refuse signatures of strangers.
 
+use std::fmt;
 use std::path::Path;
 
-use anyhow::Context;
-use bindle::invoice::Invoice;
-use bindle::signature::{SecretKeyEntry, SecretKeyFile, SecretKeyStorage, SignatureRole};
+use anyhow::{Context, bail};
+use bindle::signature::{KEY_RING_VERSION, KeyEntry, SecretKeyEntry, SecretKeyFile};
+use bindle::{Invoice, SignatureRole};
 
-use super::RegistryError;
+/// A key that signs as the creator.
+pub(super) struct SigningKey(SecretKeyEntry);
 
-/// Reads the first key with the role of a creator.
-pub(super) async fn load(file: &Path) -> Result<SecretKeyEntry, RegistryError> {
-    // The crate's own errors quote the file, which is secret.
-    let keys = SecretKeyFile::load_file(file)
-        .await
-        .map_err(|_| anyhow::anyhow!("{} is no file of Bindle secret keys that can be read", file.display()));
-    let key = keys.and_then(|keys| {
-        let creator = keys.get_first_matching(&SignatureRole::Creator, None).cloned();
-        creator.with_context(|| format!("{} holds no key with the role `creator`", file.display()))
-    });
-    key.map_err(|source| RegistryError::SigningKey { source })
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({:?})", self.0.label)
+    }
 }
 
-/// The invoice with a signature of its creator. The list of parcels must be final: it is part of what is signed.
-pub(super) fn signed(invoice: &Invoice, key: &SecretKeyEntry) -> Result<Invoice, RegistryError> {
-    let mut signed = invoice.clone();
-    signed
-        .sign(SignatureRole::Creator, key)
-        .map_err(|error| RegistryError::SigningKey { source: anyhow::anyhow!("the key cannot sign: {error}") })?;
-    Ok(signed)
+impl SigningKey {
+    /// The first creator key of a secret key file as the `bindle` command line writes it.
+    pub async fn read(path: &Path) -> anyhow::Result<SigningKey> {
+        let text = tokio::fs::read_to_string(path).await;
+        let text = text.with_context(|| format!("could not read {}", path.display()))?;
+        SigningKey::parse(&text).with_context(|| format!("{} is not a usable key file", path.display()))
+    }
+
+    fn parse(text: &str) -> anyhow::Result<SigningKey> {
+        // Of the parser's error only the message: the rest quotes the file, which is secret.
+        let file: SecretKeyFile = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.message()))?;
+        if file.version != KEY_RING_VERSION {
+            bail!("its version is {:?}, not {KEY_RING_VERSION:?}", file.version);
+        }
+        let Some(key) = file.key.into_iter().find(|key| key.roles.contains(&SignatureRole::Creator)) else {
+            bail!("it holds no key with the role \"creator\"");
+        };
+        // The only public way to look whether the key pair itself is sound.
+        KeyEntry::try_from(&key)?;
+        Ok(SigningKey(key))
+    }
+
+    /// Adds the creator's signature. It covers the name, the version and the parcels' digests in their order, so it
+    /// comes last.
+    pub fn sign(&self, invoice: &mut Invoice) -> anyhow::Result<()> {
+        Ok(invoice.sign(SignatureRole::Creator, &self.0)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(roles: &[SignatureRole]) -> String {
+        let mut file = SecretKeyFile::default();
+        for role in roles {
+            file.key.push(SecretKeyEntry::new(&role.to_string(), vec![role.clone()]));
+        }
+        toml::to_string(&file).unwrap()
+    }
+
+    #[test]
+    fn the_creators_key_is_taken() {
+        let key = SigningKey::parse(&file(&[SignatureRole::Host, SignatureRole::Creator])).unwrap();
+        assert_eq!(key.0.label, "creator");
+        assert_eq!(format!("{key:?}"), "SigningKey(\"creator\")");
+    }
+
+    #[test]
+    fn files_that_will_not_do() {
+        let good = file(&[SignatureRole::Creator]);
+        let keypair = good.lines().find(|line| line.starts_with("keypair")).unwrap();
+        for (text, words) in [
+            (String::new(), "missing field"),
+            (good.replace("1.0", "2.0"), "its version is \"2.0\", not \"1.0\""),
+            (file(&[SignatureRole::Host]), "it holds no key with the role \"creator\""),
+            (good.replace(keypair, "keypair = \"canary\""), "key is corrupt"),
+            (good.replace(keypair, "keypair = canary"), ""),
+            (good.replace(keypair, "keypair = [\"canary\"]"), ""),
+        ] {
+            let error = format!("{:#}", SigningKey::parse(&text).unwrap_err());
+            assert!(error.contains(words), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_is_named() {
+        let error = SigningKey::read(Path::new("/nowhere/key.toml")).await.unwrap_err();
+        assert_eq!(error.to_string(), "could not read /nowhere/key.toml");
+    }
 }

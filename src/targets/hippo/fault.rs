@@ -144,6 +144,12 @@ pub fn of_registry(error: RegistryError, package: &str) -> TargetError {
                  default; 0.8 takes unsigned invoices, but refuses keys that it does not know)",
             ),
         ),
+        RegistryError::Refused { .. } => (
+            ErrorKind::Rejected,
+            Some(
+                "run the same command again; if it is refused again, ask the Bindle server's administrator for its log",
+            ),
+        ),
         RegistryError::Poisoned { .. } => (
             ErrorKind::Interrupted,
             Some(
