@@ -45,10 +45,15 @@ pub async fn run(
     let name = AppName(app.name.clone());
 
     let plan = plan(cx, target, &name, &package).await?;
-    if let (true, Some(release)) = (plan.is_unchanged(), &plan.current) {
+    let unchanged = plan.current.clone().filter(|_| plan.is_unchanged());
+    if let (Some(release), true) = (&unchanged, package.derived) {
         return Ok(Outcome::unchanged(name, &package, release.clone(), &plan));
     }
     let artifact = publish(cx, target, &package, &plan).await?;
+    // Now the registry has confirmed that the version, which the user chose, stands for this content.
+    if let Some(release) = unchanged {
+        return Ok(Outcome::unchanged(name, &package, release, &plan));
+    }
     let release = release(cx, target, &name, &artifact, &plan).await?;
     let ending = match request.timeout {
         None => Ending::NotWaited,

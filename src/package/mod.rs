@@ -49,6 +49,9 @@ pub struct Package {
     pub description: Description,
     /// What it answers over HTTP, base path included, in the manifest's order.
     pub routes: Vec<Route>,
+    /// Whether the version was derived from the content, so that equal ids mean equal packages. Where the user chose
+    /// the version, only the registry can tell whether it stands for this content.
+    pub derived: bool,
 }
 
 impl Package {

@@ -28,7 +28,7 @@ impl Context {
 pub struct TargetInfo {
     /// The configured name (`staging`), or the driver's where none was given.
     pub name: String,
-    /// The driver (`hippo`).
+    /// The driver.
     pub driver: &'static str,
     /// Where it is, without credentials.
     pub endpoint: String,

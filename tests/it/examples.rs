@@ -23,8 +23,10 @@ fn hello_module_is_made_from_its_text() {
 async fn hello_is_deployed_to_the_stack_that_an_example_starts() {
     let directory = std::env::current_exe().expect("this test is a file");
     let directory = directory.ancestors().nth(2).expect("it lies in target/debug/deps");
-    let mut stack = tokio::process::Command::new(directory.join("examples/hippo-stack"));
-    let mut stack = stack.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("cargo builds examples for tests");
+    let program = directory.join("examples/hippo-stack");
+    assert!(program.exists(), "`cargo test` builds it; after `cargo test --test it` run `cargo build --examples`");
+    let mut stack = tokio::process::Command::new(program);
+    let mut stack = stack.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("it was built");
     let mut lines = BufReader::new(stack.stdout.take().expect("it is piped")).lines();
     let mut program = Program::new(&example("hello"));
     let mut names = Vec::new();

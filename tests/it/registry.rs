@@ -42,7 +42,7 @@ fn package(version: &str, blobs: Vec<Blob>) -> Package {
     let mut invoice = Invoice::new(spec);
     let copy = blobs.first().map(|blob| parcel(blob, "the same again"));
     invoice.parcel = Some(blobs.iter().map(|blob| parcel(blob, &blob.name)).chain(copy).collect());
-    Package { id, blobs, description: Description::Bindle(invoice), routes: Vec::new() }
+    Package { id, blobs, description: Description::Bindle(invoice), routes: Vec::new(), derived: true }
 }
 
 /// Three files, one of them without a byte.

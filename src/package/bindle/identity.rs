@@ -16,7 +16,7 @@ const TAG_DIGITS: usize = 20;
 pub(super) struct Identity {
     pub name: String,
     version: Version,
-    derived: bool,
+    pub derived: bool,
 }
 
 impl Identity {

@@ -144,7 +144,8 @@ pub(super) fn assemble(app: &Application, options: &Options, downloads: &Downloa
 
     let groups = layout.components.iter().map(layout::Placed::group).collect();
     let (id, invoice) = invoice::write(app, &layout.identity, groups, parcels);
-    Ok(Package { id, blobs: blobs.list, description: Description::Bindle(invoice), routes: layout.routes })
+    let (description, derived) = (Description::Bindle(invoice), layout.identity.derived);
+    Ok(Package { id, blobs: blobs.list, description, routes: layout.routes, derived })
 }
 
 /// Every distinct file that goes into the bindle.

@@ -99,6 +99,9 @@ impl Api {
             200..=299 => self.read::<toml::Table>(&answer).map(|_| Created::Yes),
             409 if says("write operation") => Ok(Created::Busy(failure(answer))),
             409 => Ok(Created::Exists),
+            // Seen when several clients store one invoice at the same moment: the file store looks for its own
+            // half-written file after another request has renamed it.
+            404 if said.is_some() => Ok(Created::Unknown(failure(answer))),
             400 if says("signature") || says("Signature") || says("known key") || says("key for signing") => {
                 Err(RegistryError::Signature { message: failure(answer).message })
             }

@@ -174,7 +174,7 @@ fn package(blobs: Vec<Blob>) -> Package {
     let copy = blobs.first().map(|blob| parcel(blob, "copy"));
     invoice.parcel = Some(blobs.iter().map(|blob| parcel(blob, &blob.name)).chain(copy).collect());
     let id = PackageId { name: "shop".into(), version: "1.0.0+s1".parse().unwrap() };
-    Package { id, blobs, description: Description::Bindle(invoice), routes: Vec::new() }
+    Package { id, blobs, description: Description::Bindle(invoice), routes: Vec::new(), derived: true }
 }
 
 impl Shop {

@@ -164,7 +164,7 @@ impl Hippo {
                  with `spin-deploy --hippo-username NAME`",
             ),
             (ErrorKind::Unauthenticated, Some(_)) => {
-                failure.hint("check the name (case matters) and the password: `spin-deploy --hippo-username NAME`")
+                failure.hint("check the name (case matters; `--hippo-username NAME` or HIPPO_USERNAME) and the password (HIPPO_PASSWORD)")
             }
             (ErrorKind::Unreachable, _) => {
                 failure.hint(format!("check the address (`--hippo-url URL`): `curl -i {}/healthz`", self.endpoint()))

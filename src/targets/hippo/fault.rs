@@ -170,9 +170,10 @@ pub fn of_registry(error: RegistryError, package: &str) -> TargetError {
 /// What a failed request to the Bindle server means.
 fn of_transfer(failure: Kind) -> (ErrorKind, Option<&'static str>) {
     match kind(failure) {
-        kind @ (ErrorKind::Unauthenticated | ErrorKind::PermissionDenied) => {
-            (kind, Some("give the Bindle server's user: `--bindle-username NAME` and BINDLE_PASSWORD"))
-        }
+        kind @ (ErrorKind::Unauthenticated | ErrorKind::PermissionDenied) => (
+            kind,
+            Some("give the Bindle server's user: `--bindle-username NAME` (or BINDLE_USERNAME) and BINDLE_PASSWORD"),
+        ),
         ErrorKind::Unreachable => (
             ErrorKind::Unreachable,
             Some("check the address: `--bindle-server URL` or BINDLE_SERVER_URL, with its `/v1`"),

@@ -5,6 +5,8 @@
 mod checks;
 mod places;
 
+pub use places::connect_hippo;
+
 use async_trait::async_trait;
 use spin_deploy::package::Package;
 use spin_deploy::target::{AppName, Target};

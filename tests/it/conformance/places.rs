@@ -51,19 +51,7 @@ struct OnHippo(Stack);
 #[async_trait]
 impl Place for OnHippo {
     fn target(&self) -> Box<dyn Target> {
-        let password = Login { username: "admin".to_owned(), password: Secret::new("secret-password") };
-        let config = targets::Config {
-            hippo: hippo::Config {
-                url: Some(self.0.hippo.url().parse().expect("the fake's URL is one")),
-                credential: Some(Credential::Password(password)),
-                bindle_url: Some(self.0.bindle.url().parse().expect("the server's URL is one")),
-                channel: "spin-deploy".to_owned(),
-                app_url: Some(self.0.app_url_template()),
-                ..hippo::Config::default()
-            },
-            ..targets::Config::default()
-        };
-        hippo::connect(&config).expect("nothing is missing")
+        connect_hippo(&self.0)
     }
 
     async fn running(&self, app: &AppName) -> Option<String> {
@@ -73,4 +61,21 @@ impl Place for OnHippo {
     async fn contents(&self) -> String {
         self.0.contents()
     }
+}
+
+/// A handle to a stack.
+pub fn connect_hippo(stack: &Stack) -> Box<dyn Target> {
+    let password = Login { username: "admin".to_owned(), password: Secret::new("secret-password") };
+    let config = targets::Config {
+        hippo: hippo::Config {
+            url: Some(stack.hippo.url().parse().expect("the fake's URL is one")),
+            credential: Some(Credential::Password(password)),
+            bindle_url: Some(stack.bindle.url().parse().expect("the server's URL is one")),
+            channel: "spin-deploy".to_owned(),
+            app_url: Some(stack.app_url_template()),
+            ..hippo::Config::default()
+        },
+        ..targets::Config::default()
+    };
+    hippo::connect(&config).expect("nothing is missing")
 }

@@ -145,24 +145,31 @@ impl Relay {
 async fn relay(State(upstream): State<Upstream>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    // A body that ends too early must not go on: a Bindle server would never again take that parcel.
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else { return std::future::pending().await };
     let exchange =
         Exchange { server: upstream.server, method: parts.method.to_string(), path, bytes: body.len() as u64 };
+    let traffic = upstream.traffic.clone();
     let due = upstream.traffic.note(exchange.clone());
+    // What has been forwarded is answered even when the client is gone meanwhile.
+    let forwarded = async move {
+        let forwarding = forward(upstream.clone(), exchange.path, parts, body);
+        tokio::spawn(forwarding).await.expect("forwarding does not panic")
+    };
     if let Some((moment, now)) = due {
         if now && moment == Moment::After {
-            forward(&upstream, &exchange.path, &parts, body).await;
+            forwarded.await;
         }
         if now {
-            upstream.traffic.fall();
+            traffic.fall();
         }
         // The client is dead, or soon will be: it gets no answer.
         return std::future::pending().await;
     }
-    forward(&upstream, &exchange.path, &parts, body).await
+    forwarded.await
 }
 
-async fn forward(upstream: &Upstream, path: &str, parts: &axum::http::request::Parts, body: Bytes) -> Response<Body> {
+async fn forward(upstream: Upstream, path: String, parts: axum::http::request::Parts, body: Bytes) -> Response<Body> {
     let mut headers = parts.headers.clone();
     headers.remove(header::HOST);
     headers.remove(header::CONTENT_LENGTH);

@@ -118,7 +118,7 @@ fn package() -> Package {
     let id = PackageId { name: "web".into(), version: NEW.parse().unwrap() };
     let spec = ::bindle::BindleSpec { id: format!("web/{NEW}").parse().unwrap(), description: None, authors: None };
     let description = Description::Bindle(::bindle::Invoice::new(spec));
-    Package { id, blobs: Vec::new(), description, routes: Vec::new() }
+    Package { id, blobs: Vec::new(), description, routes: Vec::new(), derived: true }
 }
 
 /// An app whose channel is pinned to the old version, which runs.
