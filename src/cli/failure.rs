@@ -4,7 +4,7 @@ use std::error::Error;
 
 use crate::app::{FetchError, FetchErrorKind, LoadError};
 use crate::cli::ExitCode;
-use crate::deploy::DeployError;
+use crate::deploy::{DeployError, Unanswered};
 use crate::event::{Event, Failed, Problem, Step};
 use crate::http::{HttpError, Kind};
 use crate::package::{PackageError, Refusal};
@@ -143,21 +143,22 @@ impl From<DeployError> for Failure {
                 let hints = if source.hints.is_empty() { target_hints(step, source.kind) } else { source.hints };
                 Failure { hints, live: live_after(step, source.kind), ..failure }
             }
-            DeployError::ReleaseFailed { release, status, logs, .. } => Failure {
-                causes: status.detail.clone().into_iter().collect(),
-                live: Some(live(&release, Some(&status))),
-                logs,
-                ..failure
-            },
-            DeployError::NotReady { release, status, logs, .. } => Failure {
-                causes: status.as_ref().and_then(|status| status.detail.clone()).into_iter().collect(),
-                live: Some(live(&release, status.as_ref())),
-                logs,
-                hints: vec!["run the same command again with a longer --timeout: what is uploaded stays".to_owned()],
-                ..failure
-            },
+            DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered),
+            DeployError::NotReady(unanswered) => {
+                let failure = Failure::unanswered(failure, *unanswered);
+                failure.hint("run the same command again with a longer --timeout: what is uploaded stays")
+            }
             DeployError::Cancelled { live, .. } => Failure { live, ..failure },
         }
+    }
+}
+
+impl Failure {
+    /// Adds what the target and the application said last.
+    fn unanswered(self, unanswered: Unanswered) -> Failure {
+        let Unanswered { release, status, logs, .. } = unanswered;
+        let causes = status.as_ref().and_then(|status| status.detail.clone()).into_iter().collect();
+        Failure { causes, live: Some(live(&release, status.as_ref())), logs, ..self }
     }
 }
 
@@ -167,8 +168,8 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::Fetch { source, .. } => fetch_code(source.kind),
         DeployError::Package(error) => package_code(error),
         DeployError::Target { step, source, .. } => target_code(*step, source.kind),
-        DeployError::ReleaseFailed { .. } => ExitCode::ReleaseFailed,
-        DeployError::NotReady { .. } => ExitCode::OutcomeUnknown,
+        DeployError::ReleaseFailed(_) => ExitCode::ReleaseFailed,
+        DeployError::NotReady(_) => ExitCode::OutcomeUnknown,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
     }
 }

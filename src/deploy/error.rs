@@ -35,11 +35,11 @@ pub enum DeployError {
         source: TargetError,
     },
     /// Released, and it failed.
-    #[error("{package} was released, but it failed")]
-    ReleaseFailed { package: PackageId, release: Release, status: Status, logs: Vec<String> },
+    #[error("{} was released, but it failed", .0.package)]
+    ReleaseFailed(Box<Unanswered>),
     /// Released, and the time ran out.
-    #[error("{package} was released, but did not answer within {}", humantime::format_duration(*.timeout))]
-    NotReady { package: PackageId, release: Release, status: Option<Status>, logs: Vec<String>, timeout: Duration },
+    #[error("{} was released, but did not answer within {}", .0.package, humantime::format_duration(.0.waited))]
+    NotReady(Box<Unanswered>),
     /// The user stopped the run.
     #[error("cancelled")]
     Cancelled {
@@ -48,4 +48,19 @@ pub enum DeployError {
         /// What is live now, as far as it is known.
         live: Option<String>,
     },
+}
+
+/// A release that was waited for in vain.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// What was released.
+    pub package: PackageId,
+    /// The release.
+    pub release: Release,
+    /// What the target said last, where it still said something.
+    pub status: Option<Status>,
+    /// The application's last log lines, where the target has them.
+    pub logs: Vec<String>,
+    /// For how long it was, or would have been, waited.
+    pub waited: Duration,
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::DeployError;
+pub use error::{DeployError, Unanswered};
 pub use outcome::{Ending, Outcome};
 
 use crate::app::{self, Application, Fetch, Source};
@@ -214,21 +214,17 @@ async fn not_ready(
     timeout: Duration,
     end: wait::Unready,
 ) -> DeployError {
-    let (package, release) = (package.id.clone(), release.clone());
-    match end {
+    let package = package.id.clone();
+    let (kind, status): (fn(Box<Unanswered>) -> DeployError, _) = match end {
         wait::Unready::Cancelled => {
-            let live = format!("{} was released; whether it answers is not known yet", package);
-            DeployError::Cancelled { step: Step::Wait, live: Some(live) }
+            let live = format!("{package} was released; whether it answers is not known yet");
+            return DeployError::Cancelled { step: Step::Wait, live: Some(live) };
         }
-        wait::Unready::Failed(status) => {
-            let logs = wait::last_words(cx, target, app).await;
-            DeployError::ReleaseFailed { package, release, status, logs }
-        }
-        wait::Unready::TimedOut(status) => {
-            let logs = wait::last_words(cx, target, app).await;
-            DeployError::NotReady { package, release, status, logs, timeout }
-        }
-    }
+        wait::Unready::Failed(status) => (DeployError::ReleaseFailed, Some(status)),
+        wait::Unready::TimedOut(status) => (DeployError::NotReady, status),
+    };
+    let logs = wait::last_words(cx, target, app).await;
+    kind(Box::new(Unanswered { package, release: release.clone(), status, logs, waited: timeout }))
 }
 
 /// `shop 1.4.0`, as the manifest has it.

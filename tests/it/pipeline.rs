@@ -122,9 +122,9 @@ async fn a_release_that_failed_is_told_with_its_last_words() {
     let (app, target) = (App::new("shop"), Memory::new());
     target.place().says = vec![Phase::Progressing, Phase::Failed];
     target.place().logs.insert("shop".to_owned(), (1..=30).map(|line| format!("line {line}")).collect());
-    let Err(DeployError::ReleaseFailed { logs, .. }) = run(&target, &app).await else { panic!("it failed") };
-    assert_eq!(logs.len(), 10);
-    assert_eq!(logs.last().map(String::as_str), Some("line 30"));
+    let Err(DeployError::ReleaseFailed(unanswered)) = run(&target, &app).await else { panic!("it failed") };
+    assert_eq!(unanswered.logs.len(), 10);
+    assert_eq!(unanswered.logs.last().map(String::as_str), Some("line 30"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,9 +141,9 @@ async fn time_runs_out_with_the_last_status() {
     let begun = tokio::time::Instant::now();
     let (cx, recorder) = context();
     let ended = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await;
-    let Err(DeployError::NotReady { status, timeout, .. }) = ended else { panic!("{ended:?}") };
-    assert_eq!(timeout, Duration::from_secs(60));
-    assert_eq!(status.map(|status| status.phase), Some(Phase::Progressing));
+    let Err(DeployError::NotReady(unanswered)) = ended else { panic!("{ended:?}") };
+    assert_eq!(unanswered.waited, Duration::from_secs(60));
+    assert_eq!(unanswered.status.map(|status| status.phase), Some(Phase::Progressing));
     assert_eq!(begun.elapsed().as_secs(), 60);
     // Delays grow from 50 ms to 2 s: a look every two seconds would be 30, one every 50 ms 1200.
     let looks = target.place().calls.iter().filter(|call| **call == "status").count();
@@ -157,7 +157,8 @@ async fn a_target_that_cannot_be_asked_is_waited_for_until_the_time_runs_out() {
     let (app, target) = (App::new("shop"), Memory::new());
     target.place().failing.insert("status", ErrorKind::Unreachable);
     let ended = run(&target, &app).await;
-    assert!(matches!(ended, Err(DeployError::NotReady { status: None, .. })), "{ended:?}");
+    let Err(DeployError::NotReady(unanswered)) = ended else { panic!("{ended:?}") };
+    assert_eq!(unanswered.status, None);
 }
 
 #[tokio::test]

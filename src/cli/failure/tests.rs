@@ -57,6 +57,10 @@ fn a_target_failure_means_by_step_and_kind() {
     }
 }
 
+fn unanswered(status: Option<Status>, logs: Vec<String>) -> Box<Unanswered> {
+    Box::new(Unanswered { package: package(), release: release(), status, logs, waited: Duration::from_secs(300) })
+}
+
 #[test]
 fn other_failures_have_their_codes() {
     let io = || std::io::Error::other("no space left");
@@ -66,13 +70,6 @@ fn other_failures_have_their_codes() {
         source: FetchError { url: "https://example.com/a.wasm".to_owned(), kind, source: "down".into() },
     };
     let status = Status { phase: Phase::Failed, version: None, detail: None };
-    let not_ready = |status| DeployError::NotReady {
-        package: package(),
-        release: release(),
-        status,
-        logs: vec![],
-        timeout: Duration::from_secs(300),
-    };
     let table: Vec<(DeployError, u8)> = vec![
         (LoadError { manifest: path(), problems: vec![] }.into(), 3),
         (DeployError::Refused { target: "hippo".to_owned(), refusals: vec![] }, 3),
@@ -82,12 +79,9 @@ fn other_failures_have_their_codes() {
         (PackageError::Read { path: path(), source: io() }.into(), 3),
         (PackageError::Changed { path: path() }.into(), 3),
         (PackageError::Stage { path: path(), source: io() }.into(), 6),
-        (
-            DeployError::ReleaseFailed { package: package(), release: release(), status: status.clone(), logs: vec![] },
-            8,
-        ),
-        (not_ready(Some(status)), 9),
-        (not_ready(None), 9),
+        (DeployError::ReleaseFailed(unanswered(Some(status.clone()), vec![])), 8),
+        (DeployError::NotReady(unanswered(Some(status), vec![])), 9),
+        (DeployError::NotReady(unanswered(None, vec![])), 9),
         (DeployError::Cancelled { step: Step::Publish, live: None }, 130),
     ];
     for (error, code) in table {
@@ -161,7 +155,7 @@ fn a_failed_release_says_why_and_what_answers() {
         detail: Some("the allocation failed".to_owned()),
     };
     let logs = vec!["panicked".to_owned()];
-    let failure = Failure::from(DeployError::ReleaseFailed { package: package(), release: release(), status, logs });
+    let failure = Failure::from(DeployError::ReleaseFailed(unanswered(Some(status), logs)));
     assert_eq!(failure.message, "shop/1.4.0+s1f was released, but it failed");
     assert_eq!(failure.causes, ["the allocation failed"]);
     assert_eq!(failure.live.unwrap(), "release 17 (1.4.0+s1f) at https://shop.example, where 1.3.0 still answers");

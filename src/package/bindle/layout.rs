@@ -273,7 +273,7 @@ fn check_http_trigger(app: &Application, trigger: &Trigger, http: &HttpTrigger, 
             format!("trigger `{id}` has a private route, which needs Spin 2.5; bindles run on Spin 0.10"),
             "give it a public route, or choose a target with a newer Spin",
         ),
-        HttpRoute::Path(route) if has_newer_parts(&route) => findings.refuse(
+        HttpRoute::Path(route) if has_newer_parts(route) => findings.refuse(
             "E4",
             below(&trigger.at, "route"),
             format!("route `{route}` has `:name` or `*` parts, which need Spin 2.5; bindles run on Spin 0.10"),
