@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::invoice::Parcels;
 use super::*;
-use crate::app::ManifestFormat;
+use crate::app::{Executor, ManifestFormat};
 use crate::package::fixture::{MODULE, application, component, files, http, variable, with_components};
 use crate::package::{BuildInfo, Format, Refusal, Route, assemble, check};
 
@@ -297,7 +297,11 @@ fn all_refusals_at_once() {
     app.version = Some("1.0".into());
     app.variables =
         [variable("must", None, false), variable("token", None, true), variable("plain", None, false)].into();
-    app.triggers.push(crate::app::Trigger { kind: "redis".into(), ..http("queue", "api", "channel = 'c'") });
+    app.triggers.push(crate::app::Trigger {
+        kind: "redis".into(),
+        http: None,
+        ..http("queue", "api", "channel = 'c'")
+    });
     app.triggers
         .push(crate::app::Trigger { component: None, ..http("robots", "", "route = '/r'\nstatic_response = {}") });
     app.triggers.push(crate::app::Trigger { component: None, ..http("nobody", "", "route = '/n'") });
@@ -754,8 +758,8 @@ impl Seed {
             app.components.push(component);
             let mut trigger = http(id, id, &format!("route = '/{id}'"));
             if let Some(argv) = &seed.wagi {
-                let executor = [("type", "wagi"), ("argv", argv)].map(|(key, value)| (key.into(), value.into()));
-                trigger.config.insert("executor".into(), toml::Value::Table(executor.into_iter().collect()));
+                let executor = Executor::Wagi { argv: Some(argv.clone()), entrypoint: None };
+                trigger.http.as_mut().unwrap().executor = executor;
             }
             app.triggers.push(trigger);
         }
