@@ -5,6 +5,7 @@ use anyhow::anyhow;
 use super::api::Problem;
 use super::changes::Several;
 use crate::http::{HttpError, Kind};
+use crate::package::PackageError;
 use crate::registry::bindle::RegistryError;
 use crate::target::{ErrorKind, TargetError};
 
@@ -125,6 +126,10 @@ pub fn of_registry(error: RegistryError, package: &str) -> TargetError {
         RegistryError::NotBindle { .. } => {
             (ErrorKind::Unreachable, Some("is `/v1` missing? e.g. `--bindle-server http://HOST:8080/v1`"))
         }
+        RegistryError::Package(PackageError::Stage { .. }) => (
+            ErrorKind::Interrupted,
+            Some("make room, or set TMPDIR to a directory that can be written; then run the same command again"),
+        ),
         RegistryError::Package(_) => {
             (ErrorKind::Interrupted, Some("run the same command again when nothing writes to the files"))
         }

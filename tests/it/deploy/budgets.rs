@@ -16,6 +16,7 @@ async fn a_first_deploy_then_nothing_to_do_then_one_file() {
     let count = crate::support::package(&app).blobs.len();
     assert_eq!(count, 23, "manifest, module, index, 20 files");
     assert_eq!(parcels(&sent).len(), count);
+    println!("first deploy: {} requests, {count} of them parcels", sent.len());
     assert!(sent.len() <= count + 12, "{} requests: {sent:#?}", sent.len());
     assert_live(&app, &stack);
     assert_eq!(first.stdout, format!("{}\n", stack.hippo.app_url("shop.hippo.localhost")));
@@ -23,6 +24,7 @@ async fn a_first_deploy_then_nothing_to_do_then_one_file() {
     let second = deploy(&app, &stack).await;
     let sent = stack.sent();
     // The fourth request of the budget is the look at the running application.
+    println!("nothing changed: {} requests, and a look at the application", sent.len());
     assert!(sent.len() <= 3, "{} requests: {sent:#?}", sent.len());
     assert_eq!(parcels(&sent).len(), 0);
     assert_eq!(second.stdout, first.stdout);
@@ -35,6 +37,7 @@ async fn a_first_deploy_then_nothing_to_do_then_one_file() {
     // The group of files has the same name as before: the manifest parcel is the same.
     assert_eq!(parcels(&sent).len(), 1, "{sent:#?}");
     assert_eq!(parcels(&sent)[0].bytes, "changed".len() as u64);
+    println!("one file changed: {} requests", sent.len());
     assert!(sent.len() <= 1 + 10, "{} requests: {sent:#?}", sent.len());
     assert_eq!(third.stdout, first.stdout);
     assert_live(&app, &stack);
@@ -43,6 +46,7 @@ async fn a_first_deploy_then_nothing_to_do_then_one_file() {
     deploy(&app, &stack).await;
     let sent = stack.sent();
     assert_eq!(parcels(&sent).len(), 0, "content that is there already is not sent again: {sent:#?}");
+    println!("version raised: {} requests", sent.len());
     assert!(sent.len() <= 10, "{} requests: {sent:#?}", sent.len());
     assert!(version(&app).starts_with("1.1.0+s"));
     assert_live(&app, &stack);
@@ -102,6 +106,7 @@ async fn memory_stays_small_whatever_the_size_of_a_file() {
     running.end().await.expect(0);
     assert_live(&app, &stack);
     let peak = peak.load(std::sync::atomic::Ordering::Relaxed);
+    println!("a file of {LARGE} bytes: {peak} KiB resident at most");
     assert!((1..=MEMORY).contains(&peak), "{peak} KiB resident");
 }
 
@@ -115,5 +120,6 @@ fn help_is_there_at_once() {
     });
     // The best of many: other tests keep the machine busy.
     let best = best.min().expect("it ran");
+    println!("help after {best:?}");
     assert!(best <= Duration::from_millis(10), "{best:?}");
 }

@@ -61,6 +61,66 @@ async fn an_empty_glob() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_whose_default_domain_hippo_would_refuse_later() {
+    for name in ["my_app_", "a--b"] {
+        let (app, stack) = (App::new(name), Stack::start().await);
+        let output = Program::deploying(&app, &stack).run().await.expect(3);
+        assert!(output.stderr.contains("--domain"), "{}", output.stderr);
+        assert_eq!(stack.sent(), []);
+        Program::deploying(&app, &stack).args(&["--domain", "fine.example.localhost"]).run().await.expect(0);
+        assert_live(&app, &stack);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_no_bindle_can_have() {
+    let (app, stack) = (App::new("my.shop"), Stack::start().await);
+    let output = Program::deploying(&app, &stack).run().await.expect(3);
+    assert!(output.stderr.contains("E12") && output.stderr.contains("my.shop"), "{}", output.stderr);
+    assert_eq!(stack.sent(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_without_room() {
+    let (app, stack) = (App::new("shop"), Stack::start().await);
+    // Too large to be kept in memory, and nowhere to put a copy.
+    app.write("static/large.bin", vec![7; 3 * 1024 * 1024]);
+    let nowhere = app.path().join("nowhere").display().to_string();
+    let output = Program::deploying(&app, &stack).env("TMPDIR", &nowhere).run().await.expect(6);
+    assert!(output.stderr.contains("large.bin") && output.stderr.contains("TMPDIR"), "{}", output.stderr);
+    assert_eq!(stack.hippo.apps().len(), 0, "nothing is released");
+    deploy(&app, &stack).await;
+    assert_live(&app, &stack);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_given_by_url_is_downloaded_and_checked() {
+    let (app, stack) = (App::new("shop"), Stack::start().await);
+    let module = std::fs::read(app.path().join("web.wasm")).expect("it is there");
+    let digest = format!("{:x}", sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&module)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let address = listener.local_addr().expect("a listener has an address");
+    let router = axum::Router::new().route("/web.wasm", axum::routing::get(async move || module));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let sourced = |digest: &str| {
+        let manifest = std::fs::read_to_string(app.path().join("spin.toml")).expect("it is there");
+        let from = manifest.lines().find(|line| line.starts_with("source")).expect("there is a source").to_owned();
+        let to = format!("source = {{ url = \"http://{address}/web.wasm\", digest = \"sha256:{digest}\" }}");
+        app.write("spin.toml", manifest.replace(&from, &to));
+    };
+
+    sourced(&"0".repeat(64));
+    let output = Program::deploying(&app, &stack).run().await.expect(3);
+    assert!(output.stderr.contains(&digest) && output.stderr.contains("spin.toml:12"), "{}", output.stderr);
+    assert_eq!(stack.sent(), []);
+
+    sourced(&digest);
+    let output = deploy(&app, &stack).await;
+    assert_eq!(output.stdout, format!("{}\n", stack.hippo.app_url("shop.hippo.localhost")));
+    assert!(stack.running("shop").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn addresses_that_cannot_be_meant() {
     let (app, stack) = (App::new("shop"), Stack::start().await);
     for (url, words) in [
