@@ -200,7 +200,7 @@ impl Api {
     /// An answer of success. A path that does not exist is no refusal by Bindle, which explains its own in TOML.
     fn good(&self, answer: Response) -> Result<Response, RegistryError> {
         match answer.status.as_u16() {
-            404 | 405 if said(&answer).is_none() => Err(self.not_bindle()),
+            404 | 405 | 415 if said(&answer).is_none() => Err(self.not_bindle()),
             _ => Ok(answer.success()?),
         }
     }

@@ -1,8 +1,12 @@
-//! A Bindle server as a registry: the push that survives what Bindle servers do.
+//! A Bindle server as a registry.
 //!
-//! `api.rs` holds the requests and what their answers mean, `push.rs` the algorithm, `same.rs` the comparison of two
-//! invoices, `sign.rs` the key. The facts about Bindle come from `deislabs/bindle` (`src/server`, `src/provider/file`)
-//! at its tags v0.8.2 and v0.9.1, and from watching servers of both.
+//! `api.rs` holds the requests and what their answers mean, `push.rs` the order in which they are made, `same.rs` the
+//! question whether two invoices mean the same, `sign.rs` the optional signature. Facts: `deislabs/bindle
+//! src/server/handlers.rs@v0.9.1`, and what servers of 0.8.2 and 0.9.1 were seen to answer.
+//!
+//! Three of those facts shape everything here. A parcel upload that is cut off makes the server's file store refuse
+//! that content for ever. `201 Created` does not mean that all parcels are there, only `_r/missing` tells. And 409 has
+//! four meanings: complete, incomplete, being uploaded, stuck.
 
 mod api;
 mod push;

@@ -271,6 +271,7 @@ async fn an_invoice_of_unknown_fate_is_looked_for_before_it_is_sent_again() {
         (Fault::Afterwards(lost()), vec!["POST _i", "GET _i"]),
         (Fault::Afterwards(broken()), vec!["POST _i", "GET _i"]),
         (Fault::Afterwards(Act::Stall(Vec::new())), vec!["POST _i", "GET _i"]),
+        (Fault::Afterwards(says("404 Not Found", "no such file")), vec!["POST _i", "GET _i"]),
         (Fault::Instead(lost()), vec!["POST _i", "GET _i", "POST _i"]),
         (Fault::Instead(broken()), vec!["POST _i", "GET _i", "POST _i"]),
     ] {
@@ -426,6 +427,7 @@ async fn what_is_no_bindle_server() {
         answer("201 Created", &[], b"\xff"),
         answer("404 Not Found", &[], "<html>"),
         answer("405 Method Not Allowed", &[], ""),
+        answer("415 Unsupported Media Type", &[], "{\"title\": \"Unsupported Media Type\"}"),
     ] {
         let shop = Shop::small().await;
         shop.fault("POST _i", Fault::Instead(act));
