@@ -397,13 +397,15 @@ impl<'a> Releasing<'a> {
             return Ok(channel);
         }
         let has = state.version.as_deref().unwrap_or("no revision of this app");
-        Err(TargetError::new(ErrorKind::Conflict, operation())
-            .because(anyhow!(
-                "somebody else changed the channel meanwhile: it has {has} at {}, and should have {}",
-                channel.domain,
-                wish.version
-            ))
-            .hint("see what is live: `spin-deploy status`"))
+        let conflict = TargetError::new(ErrorKind::Conflict, operation()).because(anyhow!(
+            "somebody else changed the channel meanwhile: it has {has} at {}, and should have {}",
+            channel.domain,
+            wish.version
+        ));
+        Err(match self.observer.app_url.of(&channel.domain).as_ref().map(plain) {
+            Some(url) => conflict.hint(format!("see what answers: `curl {url}/.well-known/spin/info`")),
+            None => conflict,
+        })
     }
 
     /// After a creation: whether the app and the channel are the ones with which everybody goes on.
@@ -476,12 +478,7 @@ impl<'a> Releasing<'a> {
     fn lost_sight(&self, operation: String, error: ApiError) -> TargetError {
         match error {
             ApiError::Cancelled => self.observer.hippo.fail(operation, error),
-            error => self
-                .observer
-                .hippo
-                .fail_as(ErrorKind::OutcomeUnknown, operation, error)
-                .hint("see what is live: `spin-deploy status`")
-                .hint(RUN_AGAIN),
+            error => self.observer.hippo.fail_as(ErrorKind::OutcomeUnknown, operation, error).hint(RUN_AGAIN),
         }
     }
 
