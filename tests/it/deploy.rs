@@ -21,6 +21,15 @@ async fn deploy(app: &App, stack: &Stack) -> crate::program::Output {
     Program::deploying(app, stack).run().await.expect(0)
 }
 
+/// Deploys, expects success, and counts what is sent to Hippo and Bindle.
+async fn deploy_within(requests: usize, app: &App, stack: &Stack) -> crate::program::Output {
+    stack.sent();
+    let output = deploy(app, stack).await;
+    let sent = stack.sent();
+    assert!(sent.len() <= requests, "{} requests, not {requests} at most: {sent:#?}", sent.len());
+    output
+}
+
 /// What must hold after every deploy: this very build runs, and there is one of everything.
 #[track_caller]
 fn assert_live(app: &App, stack: &Stack) {

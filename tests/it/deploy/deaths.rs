@@ -2,7 +2,7 @@
 
 use nix::sys::signal::{Signal, kill};
 
-use super::{App, Program, Stack, assert_live, deploy};
+use super::{App, Program, Stack, assert_live, deploy, deploy_within};
 use crate::support::traffic::Moment;
 
 /// Kills the program at request `k`; says whether it got that far.
@@ -21,7 +21,8 @@ async fn die_everywhere(moment: Moment, prepare: impl AsyncFn(&Stack, &App)) {
         let (app, stack) = (App::new("shop"), Stack::start().await);
         prepare(&stack, &app).await;
         let died = die_at(&app, &stack, k, moment).await;
-        deploy(&app, &stack).await;
+        let parcels = crate::support::package(&app).blobs.len();
+        deploy_within(parcels + 12, &app, &stack).await;
         assert_live(&app, &stack);
         if !died {
             break;

@@ -60,6 +60,13 @@ async fn a_yanked_version_and_other_content_are_conflicts() {
     let (app, stack) = (App::new("shop"), Stack::start().await);
     Program::deploying(&app, &stack).args(&["--no-buildinfo"]).run().await.expect(0);
     assert_eq!(stack.running("shop"), Some("1.0.0".to_owned()));
+    stack.sent();
+    let again = Program::deploying(&app, &stack).args(&["--no-buildinfo"]).run().await.expect(0);
+    assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
+    // The version says nothing of the content here, so that the Bindle server is asked as well.
+    let sent = stack.sent();
+    assert!(sent.len() <= 6, "{sent:#?}");
+
     app.write("static/index.html", "second");
     let output = Program::deploying(&app, &stack).args(&["--no-buildinfo"]).run().await.expect(11);
     assert!(output.stderr.contains("1.0.0"), "{}", output.stderr);
