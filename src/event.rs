@@ -148,7 +148,7 @@ pub enum Event {
     Warning { message: String },
     /// Something worth saying once, of no alarm.
     Note { message: String },
-    /// Bytes begin to move. `id` tells transfers that run side by side apart.
+    /// Bytes begin to move. `id` tells transfers that run side by side apart; it is below 2^53.
     TransferStarted { id: u64, direction: Direction, name: String, bytes: Option<u64> },
     /// `sent` bytes of the transfer have moved so far.
     TransferProgress { id: u64, sent: u64 },

@@ -125,7 +125,8 @@ impl From<HttpError> for Failure {
 /// A target that could not be made: no step had begun.
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
-        Failure { hints: error.hints.clone(), ..Failure::of(target_code(Step::Load, error.kind), &error) }
+        let failure = Failure::of(target_code(Step::Load, error.kind), &error);
+        Failure { message: format!("could not {error}"), hints: error.hints, ..failure }
     }
 }
 
@@ -289,11 +290,13 @@ fn live_after(step: Step, kind: ErrorKind) -> Option<String> {
 fn live(release: &Release, status: Option<&Status>) -> String {
     let answering = status.and_then(|status| status.version.as_ref()).filter(|version| **version != release.version);
     let url = release.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+    let name = match release.id.0 == release.version {
+        true => format!("release {}", release.id),
+        false => format!("release {} ({})", release.id, release.version),
+    };
     match answering {
-        Some(answering) => {
-            format!("release {} ({}){url}, where {answering} still answers", release.id, release.version)
-        }
-        None => format!("release {} ({}){url}", release.id, release.version),
+        Some(answering) => format!("{name}{url}, where {answering} still answers"),
+        None => format!("{name}{url}"),
     }
 }
 

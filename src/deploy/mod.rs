@@ -146,6 +146,7 @@ async fn plan(cx: &Context, target: &dyn Target, app: &AppName, package: &Packag
     let plan = stage.target(app.to_string(), None, target.plan(cx, app, package)).await?;
     stage.finish(match (plan.is_unchanged(), &plan.current) {
         (true, _) => "nothing to do".to_owned(),
+        (false, Some(current)) if current.version == package.id.version.to_string() => "to be started again".to_owned(),
         (false, Some(current)) => format!("replaces {}", current.version),
         (false, None) => "a first release".to_owned(),
     });

@@ -238,7 +238,9 @@ fn summary(finished: &Finished) -> String {
         (OutcomeKind::Released, false) => "is live (it answers, without naming its version)",
         (OutcomeKind::ReleasedUnwatched, _) => "may not answer yet (not waited for)",
     };
-    let release = finished.release.as_ref().map(|id| format!(" as release {id}")).unwrap_or_default();
+    // Where the target calls a release by its version there is nothing to add.
+    let release = finished.release.as_ref().filter(|id| **id != finished.version);
+    let release = release.map(|id| format!(" as release {id}")).unwrap_or_default();
     let elapsed = text::duration(finished.elapsed);
     format!("{} {}{release} {state}, {elapsed} in all", finished.app, finished.version)
 }
