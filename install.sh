@@ -42,8 +42,15 @@ case "$(uname -m)" in
     *) echo "install.sh: $(uname -m) is not supported" >&2; exit 1 ;;
 esac
 
-# What cargo has for its target directory, wherever that is.
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${checkout}/target}"
+# Absolute, because Spin wants an absolute URL of the archive.
+CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}"
+case "${CARGO_TARGET_DIR}" in
+    /*) ;;
+    *) CARGO_TARGET_DIR="${checkout}/${CARGO_TARGET_DIR}" ;;
+esac
+export CARGO_TARGET_DIR
+# Builds for another platform land elsewhere, and this installs for this machine.
+unset CARGO_BUILD_TARGET
 cargo build --release --locked --bin spin-deploy
 built="${CARGO_TARGET_DIR}/release/spin-deploy"
 

@@ -89,7 +89,8 @@ impl Downloader {
             return Ok(path);
         }
         self.tidy().map_err(|source| self.storage(source))?;
-        let mut backoff = self.client.backoff();
+        // Its clock begins with the first failure: how long a download took before says nothing of the server.
+        let mut backoff = None;
         let mut attempt = 0;
         let (partial, found) = loop {
             attempt += 1;
@@ -99,7 +100,8 @@ impl Downloader {
                 Err(Trouble::BrokenOff(error)) => error,
                 Err(trouble) => return Err(trouble),
             };
-            let Some(delay) = backoff.next(None) else { return Err(Trouble::BrokenOff(error)) };
+            let delay = backoff.get_or_insert_with(|| self.client.backoff()).next(None);
+            let Some(delay) = delay else { return Err(Trouble::BrokenOff(error)) };
             self.tell(RetryNotice { what: format!("GET {}", error.url), reason: error.message, attempt, delay });
             tokio::time::sleep(delay).await;
         };

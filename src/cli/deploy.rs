@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::deploy::{self, Ending, Outcome, Request};
 use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
@@ -22,6 +22,8 @@ use super::{ExitCode, Failure, NAME};
 
 /// Names closer than this (Jaro, 0 to 1) are taken for slips.
 const NEAR: f64 = 0.7;
+/// How long the last record may take after a second signal.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Decides the settings and deploys.
 pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Finished, Failure> {
@@ -63,12 +65,20 @@ async fn until_stopped(
         let message = "stopping when nothing is in flight any more; once more stops at once";
         move || watch.report(Event::Note { message: message.to_owned() })
     };
-    signals::listen(stop.clone(), on_cancel).map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
+    signals::listen(stop.clone(), on_cancel, exit_if_stuck)
+        .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
     let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently };
     tokio::select! {
         outcome = connect_and_deploy(driver, config, request, &cx) => outcome,
         () = stop.at_once.cancelled() => Err(aborted(watch.step())),
     }
+}
+
+/// Ends the process when the regular end does not come, because nobody takes our output any more.
+#[expect(clippy::exit, reason = "the last resort after a second signal")]
+fn exit_if_stuck() {
+    std::thread::sleep(LAST_WORDS);
+    std::process::exit(ExitCode::Cancelled.number().into());
 }
 
 async fn connect_and_deploy(

@@ -21,20 +21,30 @@ pub struct Stop {
     pub at_once: CancellationToken,
 }
 
-/// Listens for signals from now on. `on_cancel` is called when the first one comes. Needs a tokio runtime.
-pub fn listen(stop: Stop, on_cancel: impl Fn() + Send + 'static) -> io::Result<()> {
+/// Listens for signals from now on. `on_cancel` is called when the first one comes, `on_stop` when a later one does,
+/// each on a thread where it may block: whoever reads our output may have stopped reading. Needs a tokio runtime.
+pub fn listen(
+    stop: Stop,
+    on_cancel: impl FnOnce() + Send + 'static,
+    on_stop: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         let mut presses = Presses::default();
-        while !stop.at_once.is_cancelled() {
+        let mut on_cancel = Some(on_cancel);
+        loop {
             signals.next().await;
             match presses.press(Instant::now()) {
                 Press::First => {
                     stop.gently.cancel();
-                    on_cancel();
+                    on_cancel.take().map(tokio::task::spawn_blocking);
                 }
                 Press::Twin => {}
-                Press::Again => stop.at_once.cancel(),
+                Press::Again => {
+                    stop.at_once.cancel();
+                    tokio::task::spawn_blocking(on_stop);
+                    break;
+                }
             }
         }
     });
@@ -129,7 +139,9 @@ mod tests {
         use nix::sys::signal::{Signal, raise};
         let (stop, said) = (Stop::default(), CancellationToken::new());
         let on_cancel = said.clone();
-        listen(stop.clone(), move || on_cancel.cancel()).unwrap();
+        let stopped = CancellationToken::new();
+        let on_stop = stopped.clone();
+        listen(stop.clone(), move || on_cancel.cancel(), move || on_stop.cancel()).unwrap();
         raise(Signal::SIGTERM).unwrap();
         stop.gently.cancelled().await;
         said.cancelled().await;
@@ -137,5 +149,6 @@ mod tests {
         tokio::time::advance(TWINS).await;
         raise(Signal::SIGHUP).unwrap();
         stop.at_once.cancelled().await;
+        stopped.cancelled().await;
     }
 }

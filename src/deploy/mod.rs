@@ -17,10 +17,11 @@ pub use error::{DeployError, Unanswered};
 pub use outcome::{Ending, Outcome};
 
 use crate::app::{self, Application, Fetch, Source};
-use crate::event::{Event, Step};
+use crate::event::{Event, Step, Uploaded};
 use crate::package::{self, Downloads, Package};
 use crate::target::{AppName, Artifact, Context, Plan, Proof, Release, Target};
 use step::Stage;
+use wait::Waiting;
 
 /// What to deploy, and how.
 #[derive(Debug, Clone)]
@@ -47,17 +48,21 @@ pub async fn run(
     let plan = plan(cx, target, &name, &package).await?;
     let unchanged = plan.current.clone().filter(|_| plan.is_unchanged());
     if let (Some(release), true) = (&unchanged, package.derived) {
-        return Ok(Outcome::unchanged(name, &package, release.clone(), &plan));
+        return Ok(Outcome::unchanged(name, &package, release.clone(), &plan, Uploaded::default()));
     }
     let artifact = publish(cx, target, &package, &plan).await?;
     // Now the registry has confirmed that the version, which the user chose, stands for this content.
     if let Some(release) = unchanged {
-        return Ok(Outcome::unchanged(name, &package, release, &plan));
+        return Ok(Outcome::unchanged(name, &package, release, &plan, artifact.uploaded));
     }
     let release = release(cx, target, &name, &artifact, &plan).await?;
     let ending = match request.timeout {
         None => Ending::NotWaited,
-        Some(timeout) => Ending::Ready(wait(cx, target, &name, &package, &release, timeout).await?),
+        Some(timeout) => {
+            let replaced = plan.current.as_ref().is_some_and(|current| current.version != release.version);
+            let waiting = Waiting { release: &release, replaced, timeout };
+            Ending::Ready(wait(cx, target, &name, &package, &waiting).await?)
+        }
     };
     Ok(Outcome {
         app: name,
@@ -94,7 +99,9 @@ async fn package(
 ) -> Result<Package, DeployError> {
     let stage = Stage::start(cx, Step::Package, describe(app));
     stage.watch(refuse(target, app, options, &Downloads::new())).await?;
-    let downloads = stage.watch(download(fetch, app)).await?;
+    // A download harms nobody when it is dropped.
+    let downloads = cx.cancel.run_until_cancelled(stage.watch(download(fetch, app))).await;
+    let Some(downloads) = downloads.transpose()? else { return Err(stage.cancelled(None)) };
     for warning in stage.watch(refuse(target, app, options, &downloads)).await? {
         cx.report(Event::Warning { message: warning });
     }
@@ -188,13 +195,12 @@ async fn wait(
     target: &dyn Target,
     app: &AppName,
     package: &Package,
-    release: &Release,
-    timeout: Duration,
+    waiting: &Waiting<'_>,
 ) -> Result<Proof, DeployError> {
-    let stage = Stage::start(cx, Step::Wait, release.url.clone().unwrap_or_else(|| app.to_string()));
-    let proof = match wait::until_ready(cx, target, app, release, timeout).await {
+    let stage = Stage::start(cx, Step::Wait, waiting.release.url.clone().unwrap_or_else(|| app.to_string()));
+    let proof = match wait::until_ready(cx, target, app, waiting).await {
         Ok(proof) => proof,
-        Err(end) => return Err(not_ready(cx, target, app, package, release, timeout, end).await),
+        Err(end) => return Err(not_ready(cx, target, app, package, waiting, end).await),
     };
     if proof == Proof::Health {
         let message = "the application is healthy, but its host cannot say which version answers \
@@ -211,8 +217,7 @@ async fn not_ready(
     target: &dyn Target,
     app: &AppName,
     package: &Package,
-    release: &Release,
-    timeout: Duration,
+    waiting: &Waiting<'_>,
     end: wait::Unready,
 ) -> DeployError {
     let package = package.id.clone();
@@ -225,7 +230,8 @@ async fn not_ready(
         wait::Unready::TimedOut(status) => (DeployError::NotReady, status),
     };
     let logs = wait::last_words(cx, target, app).await;
-    kind(Box::new(Unanswered { package, release: release.clone(), status, logs, waited: timeout }))
+    let (release, waited) = (waiting.release.clone(), waiting.timeout);
+    kind(Box::new(Unanswered { package, release, status, logs, waited }))
 }
 
 /// `shop 1.4.0`, as the manifest has it.

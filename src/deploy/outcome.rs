@@ -36,7 +36,13 @@ pub enum Ending {
 
 impl Outcome {
     /// Nothing had to be done.
-    pub(super) fn unchanged(app: AppName, package: &Package, release: Release, plan: &Plan) -> Self {
+    pub(super) fn unchanged(
+        app: AppName,
+        package: &Package,
+        release: Release,
+        plan: &Plan,
+        uploaded: Uploaded,
+    ) -> Self {
         Outcome {
             app,
             package: package.id.clone(),
@@ -44,7 +50,7 @@ impl Outcome {
             release,
             ending: Ending::Unchanged,
             changes: plan.changes.clone(),
-            uploaded: Uploaded::default(),
+            uploaded,
         }
     }
 }

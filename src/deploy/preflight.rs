@@ -5,10 +5,11 @@ use crate::app::Application;
 use crate::package::{Package, Refusal};
 use crate::target::{Capabilities, Target};
 
-/// The target's rules that the application breaks.
+/// The first of the target's rules that the application's name breaks: the others say little more.
 pub(super) fn application(capabilities: &Capabilities, app: &Application) -> Vec<Refusal> {
-    let broken = capabilities.name_rules.iter().filter(|rule| !(rule.holds)(&app.name));
+    let broken = capabilities.name_rules.iter().find(|rule| !(rule.holds)(&app.name));
     broken
+        .into_iter()
         .map(|rule| Refusal {
             code: None,
             at: None,

@@ -67,14 +67,13 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn cancelled(&self, live: Option<&Release>) -> DeployError {
-        let live = match (self.step, live) {
-            // Some of the changes may have been made already.
-            (Step::Release, _) => None,
-            (_, Some(release)) => Some(format!("{} is live, as before", release.version)),
-            (_, None) => Some("nothing was released".to_owned()),
+    /// The run's end because the user asked for it.
+    pub(super) fn cancelled(&self, live: Option<&Release>) -> DeployError {
+        let live = match live {
+            Some(release) => format!("{} is live, as before", release.version),
+            None => "nothing was released".to_owned(),
         };
-        DeployError::Cancelled { step: self.step, live }
+        DeployError::Cancelled { step: self.step, live: Some(live) }
     }
 }
 

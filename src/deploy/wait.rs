@@ -23,6 +23,21 @@ const LAST_QUESTIONS: Duration = Duration::from_secs(10);
 /// How many of the application's last log lines are shown.
 const LOG_LINES: usize = 10;
 
+/// How long an application that cannot name its version has to be healthy before that counts, where an older build
+/// was there before: it is the old one that answers first.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting<'a> {
+    /// The release that has to answer.
+    pub release: &'a Release,
+    /// Whether another version was live before.
+    pub replaced: bool,
+    /// How long to wait.
+    pub timeout: Duration,
+}
+
 /// Why a wait ended without an answer.
 #[derive(Debug)]
 pub(super) enum Unready {
@@ -34,16 +49,15 @@ pub(super) enum Unready {
     Cancelled,
 }
 
-/// Waits until `release` answers, and says what that proves.
+/// Waits until the release answers, and says what that proves.
 pub(super) async fn until_ready(
     cx: &Context,
     target: &dyn Target,
     app: &AppName,
-    release: &Release,
-    timeout: Duration,
+    waiting: &Waiting<'_>,
 ) -> Result<Proof, Unready> {
-    let deadline = Instant::now() + timeout;
-    let watched = timeout_at(deadline, watch(cx, target, app, release));
+    let deadline = Instant::now() + waiting.timeout;
+    let watched = timeout_at(deadline, watch(cx, target, app, waiting));
     let ended = tokio::select! {
         ended = watched => ended,
         () = cx.cancel.cancelled() => return Err(Unready::Cancelled),
@@ -55,22 +69,33 @@ pub(super) async fn until_ready(
 }
 
 /// Looks until two looks in a row agree that it is ready, or that it failed.
-async fn watch(cx: &Context, target: &dyn Target, app: &AppName, release: &Release) -> Result<Proof, Status> {
+async fn watch(cx: &Context, target: &dyn Target, app: &AppName, waiting: &Waiting<'_>) -> Result<Proof, Status> {
     let begun = Instant::now();
+    let mut healthy_since = None;
     let (mut delay, mut full_look) = (FIRST_DELAY, begun + FULL_LOOK);
     let (mut last, mut say) = (None, begun + SAY_EVERY);
     loop {
         let look = match Instant::now() >= full_look {
             true => Look::Full,
-            false => Look::Quick(release),
+            false => Look::Quick(waiting.release),
         };
+        let mut status = see(cx, target, app, look).await;
         if matches!(look, Look::Full) {
             full_look = Instant::now() + FULL_LOOK;
         }
-        let status = see(cx, target, app, look).await;
+        if status.phase == Phase::Ready(Proof::Version) && status.version.as_ref() != Some(&waiting.release.version) {
+            // What the target calls ready may be a release that somebody else has made meanwhile.
+            status.phase = Phase::Progressing;
+        }
         let again = last == Some(status.phase);
+        healthy_since = match status.phase {
+            Phase::Ready(Proof::Health) => healthy_since.or(Some(Instant::now())),
+            _ => None,
+        };
+        let settled = !waiting.replaced || healthy_since.is_none_or(|since| since.elapsed() >= SETTLING);
         match status.phase {
-            Phase::Ready(proof) if again => return Ok(proof),
+            Phase::Ready(proof) if again && settled => return Ok(proof),
+            Phase::Ready(_) if again => {}
             Phase::Failed if again => return Err(status),
             // The second look comes soon, and is of the kind that saw it.
             Phase::Ready(_) => delay = FIRST_DELAY,

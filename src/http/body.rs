@@ -49,6 +49,11 @@ impl Payload {
         }
     }
 
+    /// Whether anything will move.
+    pub fn has_bytes(&self) -> bool {
+        self.length > 0
+    }
+
     /// The body from its start, for one attempt. Each chunk that the network takes moves the deadline.
     pub fn stream(&self, deadline: Arc<Deadline>) -> reqwest::Body {
         let payload = self.clone();

@@ -191,7 +191,7 @@ impl Client {
     /// One request on the wire, up to the head of its answer.
     async fn exchange(&self, request: &Prepared) -> Result<reqwest::Response, HttpError> {
         let client = if is_loopback(&request.url) { &self.inner.direct } else { &self.inner.outward };
-        let deadline = Deadline::new(request.payload.is_some(), IDLE, request.patience);
+        let deadline = Deadline::new(request.payload.as_ref().is_some_and(Payload::has_bytes), IDLE, request.patience);
         let mut builder =
             client.request(request.subject.method.clone(), request.url.clone()).headers(request.headers.clone());
         if let Some(payload) = &request.payload {

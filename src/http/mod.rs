@@ -52,7 +52,6 @@ pub enum Repeat {
 }
 
 /// What to send as the body.
-#[derive(Debug)]
 pub enum Body {
     /// Nothing.
     Empty,
@@ -69,6 +68,17 @@ pub struct Progress(pub std::sync::Arc<dyn Fn(u64) + Send + Sync>);
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Progress")
+    }
+}
+
+/// Lengths only: contents may be secret.
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Body::Empty => f.write_str("nothing"),
+            Body::Bytes { content, media_type } => write!(f, "{} bytes of {media_type}", content.len()),
+            Body::File { length, media_type, .. } => write!(f, "a file of {length} bytes of {media_type}"),
+        }
     }
 }
 
@@ -94,7 +104,7 @@ pub struct Request {
 }
 
 /// An answer, whatever its status; 3xx never gets here (redirects are refused).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Response {
     /// The status.
     pub status: reqwest::StatusCode,
@@ -136,6 +146,13 @@ impl Request {
             patience: None,
             limit: JSON_LIMIT,
         }
+    }
+}
+
+/// Without headers and body, which may hold secrets.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {} {}, {} bytes", self.status, self.method, self.url, self.body.len())
     }
 }
 

@@ -40,6 +40,8 @@ pub trait Target: std::fmt::Debug + Send + Sync {
     async fn publish(&self, cx: &Context, package: &Package) -> Result<Artifact, TargetError>;
 
     /// Makes an artifact live. Idempotent. Returns the release with the changes that were really applied.
+    ///
+    /// A cancelled release has not touched what is live; once it has begun to, it is carried through.
     async fn release(&self, cx: &Context, app: &AppName, artifact: &Artifact) -> Result<Release, TargetError>;
 
     /// One look at what the target says now; never waits for anything to change.

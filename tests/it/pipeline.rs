@@ -118,6 +118,23 @@ async fn health_alone_is_ready_with_a_warning() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn health_alone_has_to_last_where_an_older_build_was_live() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().running.insert("shop".to_owned(), "0.9.0".to_owned());
+    target.place().says = vec![Phase::Ready(Proof::Health)];
+    let begun = tokio::time::Instant::now();
+    run(&target, &app).await.expect("it is healthy for long enough");
+    assert!((10..13).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+
+    // The old one answered, and the new one never comes up.
+    let (app, target) = (App::new("shop"), Memory::new());
+    target.place().running.insert("shop".to_owned(), "0.9.0".to_owned());
+    target.place().says = [vec![Phase::Ready(Proof::Health); 4], vec![Phase::Progressing]].concat();
+    let ended = run(&target, &app).await;
+    assert!(matches!(ended, Err(DeployError::NotReady(_))), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_release_that_failed_is_told_with_its_last_words() {
     let (app, target) = (App::new("shop"), Memory::new());
     target.place().says = vec![Phase::Progressing, Phase::Failed];

@@ -65,7 +65,8 @@ fn check_binary(component: &Component, path: &Path, binary: Option<&Binary>, fin
     let at = below(&component.at, "source");
     let file = match &component.source {
         Source::File { written, .. } => written.clone(),
-        Source::Url { url, .. } => url.clone(),
+        // Not the address itself, which may hold secrets.
+        Source::Url { url, sha256 } => name_of_url(url, sha256),
         Source::Registry { .. } => path.display().to_string(),
     };
     match binary {
@@ -73,7 +74,7 @@ fn check_binary(component: &Component, path: &Path, binary: Option<&Binary>, fin
             None,
             at,
             format!("component `{id}`: there is no file {file}"),
-            "build the application first (`spin build`, or `--build`)",
+            "build the application first: `spin build`",
         ),
         Some(Binary::Invalid(why)) => findings.refuse(
             None,

@@ -46,7 +46,7 @@ impl Push<'_> {
 
     /// Makes sure that the server has this invoice.
     async fn create(&self, invoice: &Invoice) -> Result<(), RegistryError> {
-        let mut retries = self.retries();
+        let mut retries = None;
         loop {
             let error = match self.let_finish(self.api.create(invoice, self.reporter)).await?? {
                 Created::Yes => return Ok(()),
@@ -62,7 +62,8 @@ impl Push<'_> {
                 },
             };
             let what = format!("create {}", self.package.id);
-            self.pause(&mut retries, what, error.message.clone()).await?.ok_or(error)?;
+            let retries = retries.get_or_insert_with(|| self.retries());
+            self.pause(retries, what, error.message.clone()).await?.ok_or(error)?;
         }
     }
 
@@ -80,10 +81,14 @@ impl Push<'_> {
     /// Uploads in rounds until the server lacks nothing.
     async fn upload(&self) -> Result<Uploaded, RegistryError> {
         let mut uploaded = Uploaded::default();
-        let mut retries = self.retries();
+        // Their clock begins after the first round that failed: how long the round took says nothing of the server.
+        let mut retries = None;
         loop {
             let missing = self.missing().await?;
             let (stored, unsettled) = self.round(&missing).await?;
+            if !stored.is_empty() {
+                retries = None;
+            }
             stored.into_iter().for_each(|blob| count(&mut uploaded, blob));
             if unsettled.is_empty() {
                 return Ok(uploaded);
@@ -102,7 +107,8 @@ impl Push<'_> {
                 None => "the server neither has it nor takes it".into(),
             };
             let what = format!("upload {}", first.name);
-            if self.pause(&mut retries, what, reason).await?.is_none() {
+            let retries = retries.get_or_insert_with(|| self.retries());
+            if self.pause(retries, what, reason).await?.is_none() {
                 return Err(match error {
                     Some(error) => error.into(),
                     None => RegistryError::Poisoned { sha256: first.sha256.clone(), name: first.name.clone() },

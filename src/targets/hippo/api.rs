@@ -198,6 +198,8 @@ impl Health {
 /// What the running application's host says of it (`/.well-known/spin/info`, Spin 0.7 and newer).
 #[derive(Debug, Deserialize)]
 pub struct SpinInfo {
+    /// The application's name.
+    pub name: Option<String>,
     /// The version of the bindle that runs, build metadata included.
     pub bindle_version: Option<String>,
 }

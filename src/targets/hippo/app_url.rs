@@ -18,7 +18,8 @@ impl AppUrl {
 
     /// As written: `{domain}` stands for the domain; without it every channel has this one URL.
     pub fn parse(template: &str) -> Result<AppUrl, String> {
-        let fault = |what: &str| Err(format!("`{template}` {what}"));
+        // The template itself is not repeated: it may hold a password.
+        let fault = |what: &str| Err(format!("it {what}"));
         let Ok(url) = Url::parse(&template.replace(DOMAIN, "web.example.com")) else {
             return fault("is no URL");
         };

@@ -154,14 +154,14 @@ impl Hippo {
         let mut failure = error.told_as(kind, operation);
         if stale {
             failure = failure.hint(
-                "a 500 to the very first request can mean that Hippo no longer knows the token's user: log in anew with \
-                 `spin-deploy --hippo-username NAME`",
+                "a 500 to the very first request can mean that Hippo no longer knows the token's user: get a new \
+                 token, or `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...` and unset HIPPO_TOKEN",
             );
         }
         match (kind, self.username()) {
             (ErrorKind::Unauthenticated, None) => failure.hint(
-                "the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or log in \
-                 with `spin-deploy --hippo-username NAME`",
+                "the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset \
+                 it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`",
             ),
             (ErrorKind::Unauthenticated, Some(_)) => {
                 failure.hint("check the name (case matters; `--hippo-username NAME` or HIPPO_USERNAME) and the password (HIPPO_PASSWORD)")

@@ -184,6 +184,10 @@ fn of_transfer(failure: Kind) -> (ErrorKind, Option<&'static str>) {
             Some("check the address: `--bindle-server URL` or BINDLE_SERVER_URL, with its `/v1`"),
         ),
         kind @ ErrorKind::InvalidConfig => (kind, None),
+        kind @ ErrorKind::Rejected => (
+            kind,
+            Some("the Bindle server, or a proxy in front of it, refuses this: ask its administrator for the log"),
+        ),
         _ => (ErrorKind::Interrupted, Some("run the same command again: what is uploaded already is not sent twice")),
     }
 }

@@ -199,7 +199,7 @@ impl HippoTarget {
         let job =
             job.map_err(|error| self.hippo.fail(format!("ask for the job of channel {}", channel.name), error))?;
         let recorded = ChannelState::read(&channel).version;
-        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref()).await?;
+        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref(), &app.0).await?;
         let mut status = judge(sight, recorded.as_deref());
         let answers = matches!(status.phase, Phase::Ready(_));
         if recorded.is_none() && !answers {
@@ -268,7 +268,7 @@ impl Target for HippoTarget {
         match look {
             Look::Quick(release) => {
                 let url = release.url.as_deref().and_then(|url| Url::parse(url).ok());
-                Ok(judge(readiness::look(cx, &self.http, url.as_ref()).await?, Some(&release.version)))
+                Ok(judge(readiness::look(cx, &self.http, url.as_ref(), &app.0).await?, Some(&release.version)))
             }
             Look::Full => self.full_status(cx, app).await,
         }
@@ -353,7 +353,6 @@ fn missing_credential() -> TargetError {
             "no credential: neither a token (`--hippo-token`, HIPPO_TOKEN) nor a user (`--hippo-username` and \
              `--hippo-password`, HIPPO_USERNAME and HIPPO_PASSWORD)"
         ))
-        .hint("spin-deploy --hippo-username NAME")
         .hint("export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...")
 }
 

@@ -66,7 +66,7 @@ impl Observer<'_> {
     /// Tries the application's URL once.
     pub async fn look(&self, cx: &Context, channel: &ChannelState) -> Result<Sight, TargetError> {
         let url = channel.record.as_ref().and_then(|record| self.app_url.of(&record.domain));
-        readiness::look(cx, self.http, url.as_ref()).await
+        readiness::look(cx, self.http, url.as_ref(), &self.wish.storage_id).await
     }
 
     fn check_bindle_name(&self) -> Result<(), TargetError> {
@@ -92,7 +92,7 @@ impl Observer<'_> {
             app.storage_id,
         );
         Err(TargetError::new(ErrorKind::Conflict, self.operation()).because(reason).hint(format!(
-            "deploy under another name (`--name NAME`), or name the application `{}` in spin.toml",
+            "name the application `{}` in spin.toml, or give it a name that Hippo does not have yet",
             app.storage_id
         )))
     }

@@ -30,21 +30,28 @@ pub enum Sight {
 }
 
 /// Looks once. `None` for the URL: the channel has no domain that makes one.
-pub async fn look(cx: &Context, http: &Client, app: Option<&Url>) -> Result<Sight, TargetError> {
+///
+/// An answer counts only for the application of this name: a proxy may lead somewhere else, and versions that people
+/// chose themselves are alike.
+pub async fn look(cx: &Context, http: &Client, app: Option<&Url>, name: &str) -> Result<Sight, TargetError> {
     let Some(app) = app else {
         return Ok(Sight::Nothing("the channel has no domain that makes a URL".to_owned()));
     };
-    let sight = cx.cancel.run_until_cancelled(look_once(cx, http, app)).await;
+    let sight = cx.cancel.run_until_cancelled(look_once(cx, http, app, name)).await;
     sight.ok_or_else(|| TargetError::new(ErrorKind::Cancelled, format!("look at {app}")))
 }
 
-async fn look_once(cx: &Context, http: &Client, app: &Url) -> Sight {
+async fn look_once(cx: &Context, http: &Client, app: &Url, name: &str) -> Sight {
     let info = match probe(cx, http, app, "info").await {
         Ok(info) => info,
         Err(why) => return Sight::Nothing(why),
     };
-    if let Some(version) = version(&info) {
-        return Sight::Version(version);
+    match read_info(&info) {
+        Some(SpinInfo { name: Some(other), .. }) if other != name => {
+            return Sight::Nothing(format!("another application answers: {other}"));
+        }
+        Some(SpinInfo { bindle_version: Some(version), .. }) => return Sight::Version(version),
+        _ => {}
     }
     if !(info.status.is_success() || info.status == StatusCode::NOT_FOUND) {
         return Sight::Nothing(format!("it answers with status {}", info.status.as_u16()));
@@ -55,12 +62,12 @@ async fn look_once(cx: &Context, http: &Client, app: &Url) -> Sight {
     }
 }
 
-/// The version that an answer to `info` names.
-fn version(info: &Response) -> Option<String> {
+/// What an answer to `info` says, where it is one.
+fn read_info(info: &Response) -> Option<SpinInfo> {
     if !info.status.is_success() {
         return None;
     }
-    serde_json::from_slice::<SpinInfo>(&info.body).ok()?.bindle_version
+    serde_json::from_slice(&info.body).ok()
 }
 
 fn judge_health(health: &Response) -> Sight {

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
+use tokio_util::sync::CancellationToken;
 
 use super::api::{App, Channel, CreateApp, CreateChannel, PatchChannel, RegisterRevision, Strategy};
 use super::app_url::plain;
@@ -54,9 +55,20 @@ impl<'a> Releasing<'a> {
             Some(app) => (app, is_new),
             None => self.create_app(cx).await?,
         };
+        let needs_revision = app.channel.as_ref().is_none_or(|channel| channel.needs_patch(self.wish()));
+        let revision_id = match needs_revision {
+            true => Some(self.ensure_revision(cx, &mut app).await?),
+            false => None,
+        };
+        if cx.cancel.is_cancelled() {
+            return Err(TargetError::new(ErrorKind::Cancelled, format!("release {}", self.wish().version)));
+        }
+        // From here on the channel changes. Stopping half-way would leave a record of one version and a job of
+        // another, so what is left, which is little, is carried through.
+        let cx = &Context { cancel: CancellationToken::new(), ..cx.clone() };
         let channel_id = match app.channel.clone() {
-            Some(channel) => self.move_channel(cx, &mut app, &channel).await?,
-            None => self.create_channel(cx, &mut app).await?,
+            Some(channel) => self.move_channel(cx, &channel, revision_id.as_deref()).await?,
+            None => self.create_channel(cx, &mut app, &revision_id.expect("without a channel one is needed")).await?,
         };
         let channel = self.read_back(cx, &channel_id).await?;
         self.check_winners(cx, &app.id, &channel_id).await?;
@@ -102,8 +114,14 @@ impl<'a> Releasing<'a> {
 
     /// Removes the app that this run made when a smaller id has the name too. `true`: it did.
     async fn give_way_to(&mut self, cx: &Context, winner: &App) -> Result<bool, TargetError> {
-        let Some(own) = self.made.app.take_if(|own| *own != winner.id) else { return Ok(false) };
         let wish = self.wish();
+        // Lists are read page by page and may miss a row that moves: an app that is not listed is not lost.
+        if self.made.app.as_ref().is_some_and(|own| *own < winner.id) {
+            return Err(TargetError::new(ErrorKind::Conflict, format!("create app {}", wish.app))
+                .because(anyhow!("Hippo created one and lists another of that name, {}", winner.id))
+                .hint(RUN_AGAIN));
+        }
+        let Some(own) = self.made.app.take_if(|own| *own != winner.id) else { return Ok(false) };
         cx.report(Event::Note {
             message: format!("somebody else created app {} at the same time; going on with theirs", wish.app),
         });
@@ -210,13 +228,12 @@ impl<'a> Releasing<'a> {
     async fn move_channel(
         &self,
         cx: &Context,
-        app: &mut AppState,
         channel: &ChannelState,
+        revision_id: Option<&str>,
     ) -> Result<String, TargetError> {
         let wish = self.wish();
-        if channel.needs_patch(wish) {
-            let revision_id = self.ensure_revision(cx, app).await?;
-            self.patch(cx, channel, &revision_id).await?;
+        if let Some(revision_id) = revision_id.filter(|_| channel.needs_patch(wish)) {
+            self.patch(cx, channel, revision_id).await?;
         }
         if channel.follows_rule() {
             cx.report(Event::Note {
@@ -312,8 +329,12 @@ impl<'a> Releasing<'a> {
     }
 
     /// Makes the channel, which also starts it. Returns its GUID, or that of one that is there after all.
-    async fn create_channel(&mut self, cx: &Context, app: &mut AppState) -> Result<String, TargetError> {
-        let revision_id = self.ensure_revision(cx, app).await?;
+    async fn create_channel(
+        &mut self,
+        cx: &Context,
+        app: &mut AppState,
+        revision_id: &str,
+    ) -> Result<String, TargetError> {
         let hippo = self.observer.hippo;
         let wish = self.wish();
         let operation = || format!("create channel {}", wish.channel);
@@ -325,7 +346,7 @@ impl<'a> Releasing<'a> {
                 name: &wish.channel,
                 domain: wish.domain.as_deref(),
                 revision_selection_strategy: Strategy::UseSpecifiedRevision,
-                active_revision_id: &revision_id,
+                active_revision_id: revision_id,
             };
             let error = match hippo.create_channel(cx, &body).await {
                 Ok(id) => {
@@ -341,7 +362,7 @@ impl<'a> Releasing<'a> {
             match self.find_channel(cx, &app.id).await {
                 Ok(Some(found)) => {
                     // It is recorded; whether its job was started nobody knows.
-                    let id = self.move_channel(cx, app, &found).await?;
+                    let id = self.move_channel(cx, &found, Some(revision_id)).await?;
                     if !is_ours {
                         app.channel = Some(found);
                     }
@@ -425,13 +446,20 @@ impl<'a> Releasing<'a> {
         let mut channel_ids: Vec<_> =
             channels.filter(|channel| channel.name == *channel_name).map(|channel| channel.id.as_str()).collect();
         channel_ids.sort_unstable();
-        if app_ids.first() != Some(&app_id) {
+        // Only a smaller id takes the name away. Lists are read page by page and may miss a row that moves: what is
+        // not listed is neither lost nor removed.
+        if app_ids.first().is_some_and(|first| *first < app_id) {
             let removed = self.remove_app(cx).await;
-            return Err(lost(operation, "app", &app_ids, removed));
+            return Err(lost(operation, "app", app_ids[0], removed));
         }
-        if channel_ids.first() != Some(&channel_id) {
+        if channel_ids.first().is_some_and(|first| *first < channel_id) {
             let removed = self.remove_channel(cx).await;
-            return Err(lost(operation, "channel", &channel_ids, removed));
+            return Err(lost(operation, "channel", channel_ids[0], removed));
+        }
+        if !app_ids.contains(&app_id) || !channel_ids.contains(&channel_id) {
+            return Err(TargetError::new(ErrorKind::OutcomeUnknown, operation)
+                .because(anyhow!("Hippo does not list what this run made: app {app_id}, channel {channel_id}"))
+                .hint(RUN_AGAIN));
         }
         for (kind, ids) in [("apps", &app_ids), ("channels", &channel_ids)] {
             if ids.len() > 1 {
@@ -502,11 +530,8 @@ fn smallest<'a>(apps: impl Iterator<Item = &'a App>) -> Option<&'a App> {
 }
 
 /// Somebody else was as quick and has the smaller id, which showed only after this run had gone on.
-fn lost(operation: String, kind: &str, ids: &[&str], removed: Result<(), String>) -> TargetError {
-    let reason = match ids.first() {
-        Some(winner) => anyhow!("another run created the {kind} {winner} of the same name at the same time"),
-        None => anyhow!("somebody removed the {kind} meanwhile"),
-    };
+fn lost(operation: String, kind: &str, winner: &str, removed: Result<(), String>) -> TargetError {
+    let reason = anyhow!("another run created the {kind} {winner} of the same name at the same time");
     let failure = TargetError::new(ErrorKind::Conflict, operation).because(reason).hint(RUN_AGAIN);
     match removed {
         Ok(()) => failure,

@@ -7,7 +7,10 @@ mod places;
 
 pub use places::connect_hippo;
 
+use std::panic::AssertUnwindSafe;
+
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use spin_deploy::package::Package;
 use spin_deploy::target::{AppName, Target};
 
@@ -29,42 +32,30 @@ pub trait Place: Send + Sync {
     }
 }
 
-/// The checks, by name.
+/// Every driver, every check, and the table that says so (`cargo test conformance -- --nocapture`).
 macro_rules! conformance {
     ($($check:ident),+ $(,)?) => {
-        /// Every driver, every check; and the table that says so (`cargo test conformance -- --nocapture`).
         #[tokio::test]
         async fn conformance() {
-            let checks = [$(stringify!($check)),+];
+            let mut failed = Vec::new();
             println!("{:<48}{}", "check", places::DRIVERS.join("  "));
-            let mut rows = vec![String::new(); checks.len()];
-            for driver in places::DRIVERS {
-                let mut row = 0;
-                $(
-                    let place = places::open(driver).await;
-                    checks::$check(place.as_ref()).await;
-                    rows[row] += &format!("{:<width$}", "ok", width = driver.len() + 2);
-                    row += 1;
-                )+
-                assert_eq!(row, checks.len());
-            }
-            for (check, row) in checks.iter().zip(rows) {
-                println!("{check:<48}{row}");
-            }
-        }
-
-        /// Each check for each driver on its own, so that a failure has a name.
-        mod each {
             $(
-                #[tokio::test]
-                async fn $check() {
-                    for driver in super::places::DRIVERS {
-                        let place = super::places::open(driver).await;
-                        println!("{driver}");
-                        super::checks::$check(place.as_ref()).await;
-                    }
+                let mut row = format!("{:<48}", stringify!($check));
+                for driver in places::DRIVERS {
+                    let place = places::open(driver).await;
+                    let check = AssertUnwindSafe(checks::$check(place.as_ref()));
+                    let verdict = match check.catch_unwind().await {
+                        Ok(()) => "ok",
+                        Err(_) => {
+                            failed.push(concat!(stringify!($check), " on ").to_owned() + driver);
+                            "FAILED"
+                        }
+                    };
+                    row += &format!("{verdict:<width$}", width = driver.len() + 2);
                 }
+                println!("{}", row.trim_end());
             )+
+            assert!(failed.is_empty(), "{}", failed.join(", "));
         }
     };
 }

@@ -5,8 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use super::{App, Program, Stack, assert_live, deploy, version};
 use crate::support::bindle::{BindleServer, Generation};
 use crate::support::hippo as fake;
-use crate::support::hippo::{Fault, Mode, Start};
-use crate::support::traffic::Moment;
+use crate::support::hippo::{Fault, Mode};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_of_the_look_up_never_create_anything() {
@@ -15,9 +14,8 @@ async fn errors_of_the_look_up_never_create_anything() {
         deploy(&app, &stack).await;
         app.write("static/index.html", "second");
         stack.hippo.fail(Fault::on("GET", "/api/apps").status(status).always());
-        let output = Program::deploying(&app, &stack).args(&["--timeout", "1"]).start();
         stack.sent();
-        let output = output.end().await;
+        let output = Program::deploying(&app, &stack).args(&["--timeout", "1"]).run().await;
         assert!([Some(4), Some(5)].contains(&output.code), "{status}: {:?}\n{}", output.code, output.stderr);
         let sent = stack.sent();
         let creates =
@@ -118,23 +116,39 @@ async fn hippo_that_reads_another_bindle_server_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signals_end_with_130_and_say_what_is_live() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+async fn signals_at_any_request_end_with_130_and_say_what_is_live() {
+    let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+    for k in 1.. {
         let (app, stack) = (App::new("shop"), Stack::start().await);
         deploy(&app, &stack).await;
         let old = version(&app);
         app.write("static/index.html", "second");
-        stack.hippo.set_start(Start::KeepOld);
         let running = Program::deploying(&app, &stack).args(&["--format", "json"]).start();
-        let pid = running.pid();
-        // The request after the last one of the release never comes: the wait polls the application.
-        stack.traffic.strike(1, Moment::Before, move || kill(pid, signal).expect("it is alive"));
-        let output = running.end().await.expect(130);
-        stack.traffic.calm();
+        let (pid, signal) = (running.pid(), signals[k % signals.len()]);
+        // The request is answered: what matters is what comes after it.
+        stack.traffic.nudge(k, move || kill(pid, signal).expect("it is alive"));
+        let output = running.end().await;
+        let nudged = stack.traffic.calm();
+        if !nudged {
+            output.expect(0);
+            assert!(k > 8, "a deploy has more than {k} requests");
+            break;
+        }
+        let output = output.expect(130);
         let last = output.stdout.lines().last().expect("there is a last event");
         let last: serde_json::Value = serde_json::from_str(last).expect("it is JSON");
         assert_eq!(last["error"]["code"], 130, "{last}");
-        assert_eq!(stack.running("shop"), Some(old));
+        let live = last["error"]["live"].as_str().expect("it says what is live").to_owned();
+        // Either nothing was touched, or the release was carried through: never a record of one and a job of another.
+        let runs = stack.running("shop").expect("something runs");
+        let expected = if runs == old { "as before" } else { "was released" };
+        assert!(live.contains(expected) || live == "nothing was released", "request {k}: {runs} runs, it says {live}");
+        let recorded = stack.hippo.channels()[0].active_revision;
+        let recorded = stack.hippo.revisions().into_iter().find(|row| Some(row.id) == recorded);
+        assert_eq!(recorded.map(|row| row.number), Some(runs), "request {k}");
+
+        deploy(&app, &stack).await;
+        assert_live(&app, &stack);
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Moment {
     Before,
     /// The server has acted; the client never learns what came of it.
     After,
+    /// The client gets its answer.
+    Meanwhile,
 }
 
 type Blow = Box<dyn FnMut() + Send>;
@@ -62,6 +64,11 @@ impl Traffic {
         let mut record = self.record();
         record.exchanges.clear();
         record.blow = Some((k, moment, Box::new(blow)));
+    }
+
+    /// Calls `blow` at the `k`-th request from now (from 1), which is answered all the same.
+    pub fn nudge(&self, k: usize, blow: impl FnMut() + Send + 'static) {
+        self.strike(k, Moment::Meanwhile, blow);
     }
 
     /// Calls `look` at each request.
@@ -156,7 +163,10 @@ async fn relay(State(upstream): State<Upstream>, request: Request) -> Response<B
         let forwarding = forward(upstream.clone(), exchange.path, parts, body);
         tokio::spawn(forwarding).await.expect("forwarding does not panic")
     };
-    if let Some((moment, now)) = due {
+    if let Some((Moment::Meanwhile, true)) = due {
+        traffic.fall();
+    }
+    if let Some((moment @ (Moment::Before | Moment::After), now)) = due {
         if now && moment == Moment::After {
             forwarded.await;
         }
