@@ -175,10 +175,10 @@ pub enum PackageError {
         refusals: Vec<Refusal>,
     },
     /// A source given by URL was not brought in beforehand.
-    #[error("the source {url} has not been downloaded")]
+    #[error("the source {name} has not been downloaded")]
     NotDownloaded {
-        /// The address.
-        url: String,
+        /// What it is, without the address, which may hold secrets.
+        name: String,
     },
     /// A file of the application could not be read.
     #[error("could not read {}", .path.display())]

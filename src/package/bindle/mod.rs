@@ -165,11 +165,12 @@ fn wasm_parcel<'a>(source: &'a Source, downloads: &'a Downloads) -> Result<(Stri
     match source {
         Source::File { written, path } => Ok((written.clone(), path)),
         Source::Url { url, sha256 } => {
-            let path = downloads.get(sha256).ok_or_else(|| PackageError::NotDownloaded { url: url.clone() })?;
+            let path =
+                downloads.get(sha256).ok_or_else(|| PackageError::NotDownloaded { name: name_of_url(url, sha256) })?;
             Ok((name_of_url(url, sha256), path))
         }
         // `lay_out` refuses these.
-        Source::Registry { package, .. } => Err(PackageError::NotDownloaded { url: package.clone() }),
+        Source::Registry { package, .. } => Err(PackageError::NotDownloaded { name: package.clone() }),
     }
 }
 
