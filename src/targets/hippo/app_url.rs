@@ -76,4 +76,10 @@ mod tests {
             assert!(AppUrl::parse(template).is_err(), "{template}");
         }
     }
+
+    #[test]
+    fn refusals_do_not_repeat_a_password() {
+        let refusal = AppUrl::parse("https://ops:hunter2@{domain}").unwrap_err();
+        assert_eq!(refusal, "it holds a user; applications are asked without one");
+    }
 }
