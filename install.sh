@@ -24,6 +24,11 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+# Before leaving the directory to which a relative one is relative.
+case "${bin_dir}" in
+    /*) ;;
+    *) bin_dir="$(pwd)/${bin_dir}" ;;
+esac
 cd "$(dirname "$0")"
 checkout=$(pwd)
 

@@ -168,7 +168,7 @@ pub struct OutputArgs {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Print each file and each change as well
+    /// Print each uploaded file and each change as well
     #[arg(short, long)]
     pub verbose: bool,
 

@@ -147,9 +147,13 @@ impl From<DeployError> for Failure {
             DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered),
             DeployError::NotReady(unanswered) => {
                 let failure = Failure::unanswered(failure, *unanswered);
-                failure.hint("run the same command again with a longer --timeout: what is uploaded stays")
+                failure.hint("run the same command again with a longer --timeout: what is uploaded stays").hint(
+                    "if the address is not the application's, say how it is made: --app-url 'http://{domain}:8088'",
+                )
             }
-            DeployError::Cancelled { live, .. } => Failure { live, ..failure },
+            DeployError::Cancelled { live, .. } => {
+                Failure { live, ..failure }.hint("run the same command again: it converges")
+            }
         }
     }
 }
@@ -296,7 +300,7 @@ fn live(release: &Release, status: Option<&Status>) -> String {
     };
     match answering {
         Some(answering) => format!("{name}{url}, where {answering} still answers"),
-        None => format!("{name}{url}"),
+        None => format!("{name}{url}, which has not answered yet"),
     }
 }
 

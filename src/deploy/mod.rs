@@ -152,6 +152,9 @@ async fn plan(cx: &Context, target: &dyn Target, app: &AppName, package: &Packag
     let stage = Stage::start(cx, Step::Plan, place(target));
     let plan = stage.target(app.to_string(), None, target.plan(cx, app, package)).await?;
     stage.finish(match (plan.is_unchanged(), &plan.current) {
+        (true, _) if !package.derived => {
+            "this version is live; whether with this content, the registry tells".to_owned()
+        }
         (true, _) => "nothing to do".to_owned(),
         (false, Some(current)) if current.version == package.id.version.to_string() => "to be started again".to_owned(),
         (false, Some(current)) => format!("replaces {}", current.version),
