@@ -106,7 +106,7 @@ fn set_base(app: &mut Application, base: &str) {
     app.trigger_settings.insert("http".into(), toml::from_str(&format!("base = {base:?}")).unwrap());
 }
 
-// ---- the example of bindle.md ----
+// ---- a known example, which real servers have taken ----
 
 const MANIFEST_SHA: &str = "f5bb04d0763561bf1858fde4f253baadd8ee8f281149eadfdbe980f8bfa8311b";
 const API_SHA: &str = "93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476";

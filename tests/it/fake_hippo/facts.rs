@@ -1,4 +1,4 @@
-//! Facts that were seen on a real Hippo (hippo.md, marked [V]) and stand in no recording.
+//! Facts that were seen on a real Hippo and stand in no recording.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Hippo as a client of a Bindle server.
 //!
-//! Facts: `deislabs/bindle-dotnet src/Bindle/{BindleClient,Schema}.cs@0.2.0` (strict TOML), hippo.md sections 2.1, 4.1
+//! Facts: `deislabs/bindle-dotnet src/Bindle/{BindleClient,Schema}.cs@0.2.0` (strict TOML)
 //! and 14; the requests, their escapes and their repetition on cut connections are those of the transcripts.
 
 use std::collections::BTreeMap;
@@ -269,7 +269,7 @@ struct Signature {
     _at: u64,
 }
 
-/// Hippo's view of the manifest; unknown keys have not mattered since v0.19.1 (hippo.md section 4.1).
+/// Hippo's view of the manifest; unknown keys have not mattered since v0.19.1.
 #[derive(Debug, Deserialize)]
 struct Manifest {
     trigger: Option<Trigger>,

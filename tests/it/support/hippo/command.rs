@@ -1,7 +1,7 @@
 //! Turns request bodies into commands as MVC does with Newtonsoft's reader, its complaints included.
 //!
 //! Facts: the transcripts `accounts-and-tokens`, `channel-patch`, `channel-validation` and `desired-status`; member
-//! lists from hippo.md section 1.1. Messages for mistakes that no transcript shows are made in the same manner.
+//! lists from `deislabs/hippo src/Application/**/Commands/*.cs@v0.20.2`. Messages for mistakes that no transcript shows are made in the same manner.
 
 use std::collections::BTreeMap;
 
@@ -284,7 +284,7 @@ fn as_optional_id(value: &Located) -> Option<Value> {
     }
 }
 
-/// Names without regard to case, and any integer, declared or not (hippo.md section 5.4).
+/// Names without regard to case, and any integer, declared or not.
 fn as_enum(value: &Located, names: &[(&str, i64)]) -> Option<Value> {
     let (Json::Text(text) | Json::Number(text)) = &value.json else { return None };
     let named = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, number)| *number);

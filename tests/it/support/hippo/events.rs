@@ -1,6 +1,6 @@
 //! What follows a commit: domain events and their handlers, in the order in which they run.
 //!
-//! Facts: hippo.md sections 4.1–4.6, 5.2–5.4, `deislabs/hippo src/Application/*/EventHandlers/*.cs@v0.20.2`. Rows are
+//! Facts: `deislabs/hippo src/Application/*/EventHandlers/*.cs@v0.20.2`. Rows are
 //! saved before any of this runs and stay when it fails.
 
 use super::{

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Guid(u128);
 
 impl Guid {
-    /// What an unreadable `{id}` in a path binds to (hippo.md section 2).
+    /// What an unreadable `{id}` in a path binds to.
     pub const ZERO: Self = Self(0);
 
     /// Reads the formats that `Guid.Parse` reads: with hyphens, without, in braces or parentheses.

@@ -1,7 +1,7 @@
 //! The job that Hippo posts.
 //!
 //! Facts: `deislabs/hippo src/Infrastructure/Services/NomadJobService.cs`, `…/Jobs/NomadJob.cs@v0.20.2`, the transcript
-//! `first-deploy`; `--follow-all` up to v0.20.1 (hippo.md section 7).
+//! `first-deploy`; `--follow-all` up to v0.20.1.
 
 use serde_json::{Value, json};
 

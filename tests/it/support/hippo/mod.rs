@@ -2,8 +2,8 @@
 //!
 //! Its half of a scheduler really serves what is posted to it (without running any Wasm), so a test can ask what *runs*
 //! and not only what is recorded. That it answers like the real one is proven by `tests/it/transcripts.rs`, which
-//! replays conversations recorded with a real server. The facts are those of the project's notes on Hippo ("hippo.md")
-//! and, above them, the recordings in `tests/fixtures/hippo-transcripts`.
+//! replays conversations recorded with a real server. What no recording shows follows
+//! Hippo's source (`deislabs/hippo@v0.20.2`); the recordings in `tests/fixtures/hippo-transcripts` stand above it.
 
 pub mod asks;
 pub mod clock;
@@ -62,7 +62,7 @@ use self::{
     state::{DESIRED_DEAD, DESIRED_RUNNING, DESIRED_UNSET, State, USE_RANGE_RULE, USE_SPECIFIED_REVISION},
 };
 
-/// Which Hippo is played; they differ in default domains and in the job's arguments (hippo.md section 15).
+/// Which Hippo is played; they differ in default domains and in the job's arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Generation {
     /// v0.19.1
@@ -72,7 +72,7 @@ pub enum Generation {
     V0_20,
 }
 
-/// `Hippo:RegistrationMode` (hippo.md section 3.1).
+/// `Hippo:RegistrationMode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RegistrationMode {
     /// Anybody may register.

@@ -1,6 +1,6 @@
 //! The scheduler half: takes jobs, says what became of them, and hands them to the runner.
 //!
-//! Facts: `deislabs/hippo src/Infrastructure/Services/NomadJobService.cs@v0.20.2`, hippo.md sections 5.5 and 7.
+//! Facts: `deislabs/hippo src/Infrastructure/Services/NomadJobService.cs@v0.20.2`.
 
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,6 @@
 //! Pages, searching and sorting, with the mistakes that Hippo makes.
 //!
-//! Facts: hippo.md section 1.2, the transcript `paging`, `deislabs/hippo src/Core/Models/{Filter,Page}.cs@v0.20.2`.
+//! Facts: the transcript `paging`, `deislabs/hippo src/Core/Models/{Filter,Page}.cs@v0.20.2`.
 
 use std::cmp::Ordering;
 

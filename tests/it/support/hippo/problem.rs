@@ -1,6 +1,6 @@
 //! Errors and the bodies they become.
 //!
-//! Facts: hippo.md section 2, `deislabs/hippo src/Web/Filters/ApiExceptionFilterAttribute.cs@v0.20.2`.
+//! Facts: `deislabs/hippo src/Web/Filters/ApiExceptionFilterAttribute.cs@v0.20.2`.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Range rules: npm ranges as the NuGet package SemanticVersioning 1.3.0 (semver.net) reads them, and Hippo's `P:` rules.
 //!
-//! Facts: hippo.md section 4.4, `deislabs/hippo src/Application/Rules/RevisionRangeRule.cs@v0.20.2`,
+//! Facts: `deislabs/hippo src/Application/Rules/RevisionRangeRule.cs@v0.20.2`,
 //! `adamreeve/semver.net src/SemanticVersioning/{ComparatorSet,Comparator,Desugarer,PartialVersion}.cs@1.3.0`.
 
 use std::{cmp::Ordering, collections::HashSet};

@@ -40,7 +40,7 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(HeaderName, String)>,
     pub body: Vec<u8>,
-    /// Whether `api-supported-versions` goes along (hippo.md section 1.3).
+    /// Whether `api-supported-versions` goes along.
     pub reports_version: bool,
 }
 

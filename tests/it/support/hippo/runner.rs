@@ -1,7 +1,7 @@
 //! Serves what the scheduler placed: one listener for all apps, told apart by their hosts, as Traefik does.
 //!
 //! No Wasm is run. A route answers with the names of its component, its bindle and its mounted files, so that tests see
-//! which build answers. Facts: hippo.md section 7 (readiness), bindle.md section 4.4.
+//! which build answers.
 
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,6 @@
 //! Reads a bindle as Spin 0.10.1 does before it serves it, and refuses what that Spin refuses.
 //!
-//! Facts: bindle.md sections 4.2 and 4.4, `fermyon/spin crates/loader/src/bindle/{mod,config,assets}.rs@v0.10.1`.
+//! Facts: `fermyon/spin crates/loader/src/bindle/{mod,config,assets}.rs@v0.10.1`.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! A Bindle server that only reads, for tests of the fake Hippo itself. Other tests have a real one.
 //!
-//! Facts: bindle.md sections 1.1 and 1.3.
+//! Facts: `deislabs/bindle src/server/{filters,handlers}.rs@v0.8.2`.
 
 use std::{
     collections::BTreeMap,

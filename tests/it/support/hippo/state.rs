@@ -1,6 +1,6 @@
 //! What the fake remembers: plain rows, as Hippo's database holds them, and the questions asked of them.
 //!
-//! Facts: `deislabs/hippo src/Core/Entities/*.cs@v0.20.2`, hippo.md sections 0 and 1.1.
+//! Facts: `deislabs/hippo src/Core/Entities/*.cs@v0.20.2`.
 
 use jiff::Timestamp;
 
@@ -55,7 +55,7 @@ pub struct Component {
     pub kind: Option<String>,
 }
 
-/// A variable of a channel; it never reaches the app (hippo.md section 7).
+/// A variable of a channel; it never reaches the app.
 #[derive(Clone, Debug)]
 pub struct Variable {
     pub id: Guid,
@@ -139,7 +139,7 @@ impl State {
         id
     }
 
-    /// Inserts several at once: they lie in the order of their random ids (hippo.md section 4.4). The ids are returned
+    /// Inserts several at once: they lie in the order of their random ids. The ids are returned
     /// in the order of the numbers.
     pub fn add_revisions(&mut self, app_id: Guid, numbers: &[String]) -> Vec<Guid> {
         let mut rows: Vec<_> = numbers.iter().map(|number| self.new_revision(app_id, number)).collect();

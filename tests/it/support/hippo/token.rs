@@ -1,6 +1,6 @@
 //! JSON web tokens as Hippo issues and checks them.
 //!
-//! Facts: hippo.md section 3.3, `deislabs/hippo src/Infrastructure/Services/TokenService.cs@v0.20.2`; the words of the
+//! Facts: `deislabs/hippo src/Infrastructure/Services/TokenService.cs@v0.20.2`; the words of the
 //! `WWW-Authenticate` header are those of the transcript `refused-tokens`.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,6 +1,6 @@
 //! What Hippo's validators say, word for word and in their order.
 //!
-//! Facts: hippo.md section 2.1, `deislabs/hippo src/Application/**/*Validator.cs@v0.20.2`, the transcripts
+//! Facts: `deislabs/hippo src/Application/**/*Validator.cs@v0.20.2`, the transcripts
 //! `app-validation`, `channel-validation` and `accounts-and-tokens`.
 
 use super::{

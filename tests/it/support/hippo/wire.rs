@@ -1,6 +1,6 @@
 //! The rows as JSON.
 //!
-//! Facts: hippo.md section 1.1, `deislabs/hippo src/Application/**/Queries/*.cs@v0.20.2`.
+//! Facts: `deislabs/hippo src/Application/**/Queries/*.cs@v0.20.2`.
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Accounts and tokens: hippo.md section 3.
+//! Accounts and tokens.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn check_registration(turn: &Turn<'_>) -> Result<(), Failure> {
     }
 }
 
-/// A .NET string goes out as bare text unless JSON and nothing else is accepted (hippo.md section 1, note a).
+/// A .NET string goes out as bare text unless JSON and nothing else is accepted.
 fn text_or_json(turn: &Turn<'_>, id: Guid) -> Reply {
     let accept = turn.call.header("accept").unwrap_or("*/*");
     if accept.contains("*/*") || !accept.contains("application/json") {

@@ -1,4 +1,4 @@
-//! Apps and storages: hippo.md sections 1.2, 2.1, 4.1 and 5.7.
+//! Apps and storages.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Certificates: hippo.md section 5.6.
+//! Certificates.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Channels: hippo.md section 5.
+//! Channels.
 
 use serde_json::{Value, json};
 
@@ -119,7 +119,7 @@ fn best_revision(state: &State, app_id: Guid, rule: &str) -> Result<Option<Guid>
     Ok(best.map(|index| revisions[index].id))
 }
 
-/// Neither checked against the rule for domains nor for being taken (hippo.md section 5.1).
+/// Neither checked against the rule for domains nor for being taken.
 fn default_domain(server: &Server, state: &State, app: &App, channel: &str) -> String {
     let platform = &server.settings.platform_domain;
     let is_first = state.channels_of(app.id).next().is_none();
@@ -179,7 +179,7 @@ pub fn patch(turn: &mut Turn<'_>, id: &str) -> Outcome {
     Ok(Reply::empty(204))
 }
 
-/// Every member is implicitly required; this is heard only when something else throws (hippo.md section 2).
+/// Every member is implicitly required; this is heard only when something else throws.
 fn complain_of_omissions(turn: &mut Turn<'_>, command: &Command) {
     for (member, _) in command::PATCH_CHANNEL.members {
         if !command.has(member) {

@@ -1,4 +1,4 @@
-//! GET /healthz: hippo.md section 6.
+//! GET /healthz.
 
 use serde_json::{Value, json};
 

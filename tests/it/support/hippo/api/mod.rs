@@ -1,6 +1,6 @@
 //! The HTTP API: what comes before a handler, and which handler it is.
 //!
-//! Facts: hippo.md sections 1, 1.3, 2 and 3.3, `deislabs/hippo src/Web/{Program,Api/*}.cs@v0.20.2`.
+//! Facts: `deislabs/hippo src/Web/{Program,Api/*}.cs@v0.20.2`.
 
 mod accounts;
 mod apps;
@@ -191,7 +191,7 @@ fn has_json(call: &Call) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// The version in there is always 1.0, whatever Hippo's is (hippo.md section 6).
+/// The version in there is always 1.0, whatever Hippo's is.
 fn open_api() -> Reply {
     Reply::json(&json!({ "openapi": "3.0.1", "info": { "title": "Hippo", "version": "1.0" }, "paths": {} }))
         .without_version()

@@ -1,4 +1,4 @@
-//! Revisions: hippo.md sections 1.2, 4.2 and 4.5.
+//! Revisions.
 
 use axum::http::header;
 use serde_json::Value;

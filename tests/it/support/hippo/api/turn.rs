@@ -18,7 +18,7 @@ pub enum Caller {
     Nobody,
     /// A known user.
     User { administrator: bool },
-    /// A valid token of a user who is not there any more: every command throws (hippo.md section 3.3).
+    /// A valid token of a user who is not there any more: every command throws.
     Ghost,
 }
 
