@@ -128,7 +128,8 @@ fn not_parsed(error: &clap::Error, args: &[OsString], environment: &Environment,
     };
     let text = error.render();
     let text = if coloured(colour, environment, is_terminal) { text.ansi().to_string() } else { text.to_string() };
-    ui::write(sink, &text);
+    // There is no better place to complain about it.
+    let _ = ui::write(sink, &text);
     code
 }
 

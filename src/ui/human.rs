@@ -156,7 +156,10 @@ impl State {
             }
         }
         if let Some(url) = &finished.url {
-            super::write(&mut self.streams.out, &format!("{}\n", text::harmless(url)));
+            let written = super::write(&mut self.streams.out, &format!("{}\n", text::harmless(url)));
+            if let Err(error) = written {
+                self.say(WARN, "warning: ", &format!("{url} could not be written to standard output: {error}"));
+            }
         }
     }
 
@@ -192,8 +195,9 @@ impl State {
         let line = format!("{ours}{}\n", text::harmless(theirs));
         let err: &mut Sink = &mut self.streams.err;
         match &self.live {
-            Some(live) => live.above(|| super::write(err, &line)),
-            None => super::write(err, &line),
+            // There is no better place to complain about it.
+            Some(live) => live.above(|| drop(super::write(err, &line))),
+            None => drop(super::write(err, &line)),
         }
     }
 

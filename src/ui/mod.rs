@@ -9,7 +9,7 @@ mod live;
 mod text;
 mod transfers;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 pub use human::{Human, Look, Verbosity};
 pub use json::Json;
@@ -42,10 +42,13 @@ impl Streams {
     }
 }
 
-/// Writes a text that nobody may be listening to any more. A reader that went away (`spin deploy | head -0`) does not
-/// make a deployment a failure, and there is no better place to complain about a stream that cannot be written.
-pub fn write(sink: &mut dyn Write, text: &str) {
-    let _ = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
+/// Writes a text that nobody may be listening to any more: a reader that went away (`spin deploy | head -0`) does not
+/// make a deployment a failure. Any other trouble, a full disk say, is for the caller to tell where it can.
+pub fn write(sink: &mut dyn Write, text: &str) -> io::Result<()> {
+    match sink.write_all(text.as_bytes()).and_then(|()| sink.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,12 @@ impl Program {
         self
     }
 
+    /// Sends its standard output to a file.
+    pub fn stdout_to(mut self, path: &str) -> Self {
+        self.command.stdout(std::fs::File::options().write(true).open(path).expect("it can be written"));
+        self
+    }
+
     /// Runs it to its end.
     pub async fn run(self) -> Output {
         self.start().end().await

@@ -152,6 +152,15 @@ async fn signals_at_any_request_end_with_130_and_say_what_is_live() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_cannot_be_written_is_told() {
+    let (app, stack) = (App::new("shop"), Stack::start().await);
+    let output = Program::deploying(&app, &stack).stdout_to("/dev/full").run().await.expect(0);
+    let url = stack.hippo.app_url("shop.hippo.localhost");
+    assert!(output.stderr.contains(&format!("{url} could not be written to standard output")), "{}", output.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_race_for_one_name_ends_with_one_app() {
     let stack = Stack::start().await;
