@@ -106,9 +106,9 @@ async fn package(
         cx.report(Event::Warning { message: warning });
     }
 
-    let format = target.capabilities().format;
+    let format = target.capabilities().format.clone();
     let work = (Arc::new(app.clone()), options.clone());
-    let assemble = step::blocking(move || package::assemble(&work.0, format, &work.1, &downloads));
+    let assemble = step::blocking(move || package::assemble(&work.0, &format, &work.1, &downloads));
     let package = stage.watch(assemble).await?;
     preflight::version(target, &package)?;
     stage.finish(format!("{}, {}", package.id, volume(package.blobs.len() as u64, package.size())));
@@ -123,9 +123,9 @@ async fn refuse(
     options: &package::Options,
     downloads: &Downloads,
 ) -> Result<Vec<String>, DeployError> {
-    let format = target.capabilities().format;
+    let format = target.capabilities().format.clone();
     let work = (app.clone(), options.clone(), downloads.clone());
-    let findings = step::blocking(move || package::check(&work.0, format, &work.1, &work.2)).await?;
+    let findings = step::blocking(move || package::check(&work.0, &format, &work.1, &work.2)).await?;
     let mut refusals = preflight::application(target.capabilities(), app);
     refusals.extend(findings.refusals);
     match refusals.is_empty() {

@@ -5,6 +5,7 @@
 
 mod bindle;
 mod digest;
+pub mod directory;
 #[cfg(test)]
 mod fixture;
 mod staging;
@@ -12,15 +13,18 @@ mod wasm;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::app::{Application, Place};
 pub use staging::Snapshot;
 
 /// What an artifact looks like in its registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Format {
     /// An invoice and its parcels in a Bindle server, as Spin 0.10.1 reads them.
     Bindle,
+    /// Files by digest and a document, for a host that can run this.
+    Directory(Arc<directory::Support>),
 }
 
 /// A package's name and version, build metadata included; together they are its identity.
@@ -66,6 +70,11 @@ impl Package {
 pub enum Description {
     /// A Bindle invoice, unsigned.
     Bindle(::bindle::Invoice),
+    /// The SHA-256 of a [`directory::Document`], which is the first blob.
+    Directory {
+        /// Lower-case hex.
+        document: String,
+    },
 }
 
 /// One file of a package.
@@ -203,24 +212,26 @@ pub enum PackageError {
 /// bytes are not in `downloads` are not looked into.
 pub fn check(
     app: &Application,
-    format: Format,
+    format: &Format,
     options: &Options,
     downloads: &Downloads,
 ) -> Result<Findings, PackageError> {
     match format {
         Format::Bindle => bindle::check(app, options, downloads),
+        Format::Directory(support) => directory::check(app, support, options, downloads),
     }
 }
 
 /// Makes the package. Reads and hashes every file: blocking. Call it only when [`check`] refuses nothing.
 pub fn assemble(
     app: &Application,
-    format: Format,
+    format: &Format,
     options: &Options,
     downloads: &Downloads,
 ) -> Result<Package, PackageError> {
     match format {
         Format::Bindle => bindle::assemble(app, options, downloads),
+        Format::Directory(_) => directory::assemble(app, options, downloads),
     }
 }
 

@@ -11,8 +11,8 @@ mod model;
 pub use capabilities::{Capabilities, NameRule};
 pub use error::{ErrorKind, TargetError};
 pub use model::{
-    Action, AppName, Artifact, Change, Checked, Context, Look, Phase, Plan, Proof, Release, ReleaseId, Status,
-    TargetInfo,
+    Action, AppName, Artifact, Change, Checked, Context, Look, Phase, Plan, Proof, Release, ReleaseId, Released,
+    Status, TargetInfo,
 };
 
 use crate::package::Package;
@@ -51,6 +51,16 @@ pub trait Target: std::fmt::Debug + Send + Sync {
     fn logs(&self) -> Option<&dyn Logs> {
         None
     }
+
+    /// The application's earlier releases, where the target remembers them.
+    fn history(&self) -> Option<&dyn History> {
+        None
+    }
+
+    /// Removing an application, where the target can.
+    fn removal(&self) -> Option<&dyn Removal> {
+        None
+    }
 }
 
 /// Reads an application's logs.
@@ -58,4 +68,24 @@ pub trait Target: std::fmt::Debug + Send + Sync {
 pub trait Logs: Send + Sync {
     /// At most the last `count` lines of the application's output, oldest first.
     async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError>;
+}
+
+/// Knows earlier releases and can go back to them.
+#[async_trait::async_trait]
+pub trait History: Send + Sync {
+    /// The releases that are remembered, newest first, exactly one of them active; an unknown application is
+    /// [`ErrorKind::NotFound`].
+    async fn releases(&self, cx: &Context, app: &AppName) -> Result<Vec<Released>, TargetError>;
+
+    /// Makes an earlier release live again. Idempotent. A release that is not remembered, or whose package is gone, is
+    /// [`ErrorKind::NotFound`], and nothing has changed.
+    async fn rollback(&self, cx: &Context, app: &AppName, to: &ReleaseId) -> Result<Release, TargetError>;
+}
+
+/// Removes applications.
+#[async_trait::async_trait]
+pub trait Removal: Send + Sync {
+    /// Removes an application and everything that belongs to it alone, and says what was removed: nothing where there
+    /// is no such application.
+    async fn destroy(&self, cx: &Context, app: &AppName) -> Result<Vec<Change>, TargetError>;
 }

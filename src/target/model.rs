@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Reporter, Uploaded};
-use crate::package::{Format, PackageId, Route};
+use crate::package::{PackageId, Route};
 
 /// What every call is given: who hears of progress, and whether the user has had enough.
 #[derive(Clone)]
@@ -112,8 +112,6 @@ impl Plan {
 pub struct Artifact {
     /// Which package it is.
     pub package: PackageId,
-    /// In which format.
-    pub format: Format,
     /// How the registry calls it.
     pub reference: String,
     /// What it answers over HTTP.
@@ -143,6 +141,19 @@ pub struct Release {
     pub url: Option<String>,
     /// What was really done to make it live.
     pub changes: Vec<Change>,
+}
+
+/// A release that the target remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The target's name for it.
+    pub id: ReleaseId,
+    /// The version that is recorded, build metadata included.
+    pub version: String,
+    /// When it was made live for the first time, where that is known.
+    pub created: Option<jiff::Timestamp>,
+    /// Whether it is the one that is, or should be, live.
+    pub active: bool,
 }
 
 /// How closely to look.

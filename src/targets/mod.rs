@@ -1,6 +1,8 @@
 //! The drivers. Siblings never import each other.
 
 pub mod hippo;
+#[cfg(all(unix, feature = "local"))]
+pub mod local;
 
 use crate::http;
 use crate::target::{Target, TargetError};

@@ -77,15 +77,15 @@ mod strict {
 }
 
 fn package(app: &Application) -> Package {
-    assemble(app, Format::Bindle, &Options::default(), &Downloads::new()).unwrap()
+    assemble(app, &Format::Bindle, &Options::default(), &Downloads::new()).unwrap()
 }
 
 fn findings(app: &Application, options: &Options) -> Findings {
-    check(app, Format::Bindle, options, &Downloads::new()).unwrap()
+    check(app, &Format::Bindle, options, &Downloads::new()).unwrap()
 }
 
 fn invoice(package: &Package) -> &Invoice {
-    let Description::Bindle(invoice) = &package.description;
+    let Description::Bindle(invoice) = &package.description else { panic!("it is a bindle") };
     invoice
 }
 
@@ -477,7 +477,7 @@ fn what_is_refused_cannot_be_assembled() {
     let dir = tempfile::tempdir().unwrap();
     let mut app = with_components(dir.path(), &["api"]);
     app.version = None;
-    let error = assemble(&app, Format::Bindle, &Options::default(), &Downloads::new()).unwrap_err();
+    let error = assemble(&app, &Format::Bindle, &Options::default(), &Downloads::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the application cannot be packaged: the application has no version, and a bindle needs one"
@@ -602,7 +602,7 @@ fn values_become_defaults() {
         build_info: BuildInfo::Omitted,
         variables: [("a".into(), "1".into()), ("b".into(), "new".into())].into(),
     };
-    let package = assemble(&app, Format::Bindle, &options, &Downloads::new()).unwrap();
+    let package = assemble(&app, &Format::Bindle, &options, &Downloads::new()).unwrap();
     assert_eq!(package.id.to_string(), "shop/1.4.0");
     let variable = |default: &str, secret| strict::Variable { required: false, default: Some(default.into()), secret };
     let expected = [("a", variable("1", false)), ("b", variable("new", false)), ("c", variable("c", true))];
@@ -652,21 +652,21 @@ fn sources_given_by_url() {
     app.components[0].source = Source::Url { url: url.into(), sha256: sha256.clone() };
 
     assert_eq!(findings(&app, &Options::default()), Findings::default());
-    let error = assemble(&app, Format::Bindle, &Options::default(), &Downloads::new()).unwrap_err();
+    let error = assemble(&app, &Format::Bindle, &Options::default(), &Downloads::new()).unwrap_err();
     assert_eq!(error.to_string(), "the source releases/v1/api.wasm has not been downloaded");
 
     let path = dir.path().join("download");
     std::fs::write(&path, MODULE).unwrap();
     let downloads: Downloads = [(sha256.clone(), path.clone())].into();
-    let package = assemble(&app, Format::Bindle, &Options::default(), &downloads).unwrap();
+    let package = assemble(&app, &Format::Bindle, &Options::default(), &downloads).unwrap();
     assert_eq!(invoice(&package).parcel.as_ref().unwrap()[1].label.name, "releases/v1/api.wasm");
     assert_eq!(manifest(&package).component[0].source, sha256);
 
     std::fs::write(&path, b"\0asm\x0d\0\x01\0").unwrap();
-    let said = said(&check(&app, Format::Bindle, &Options::default(), &downloads).unwrap());
+    let said = said(&check(&app, &Format::Bindle, &Options::default(), &downloads).unwrap());
     assert!(said.starts_with("E8 spin.toml: component.api.source: component `api`: releases/v1/api.wasm is"), "{said}");
     assert!(!said.contains("hunter2") && !said.contains("SECRET"), "{said}");
-    let error = assemble(&app, Format::Bindle, &Options::default(), &downloads).unwrap_err();
+    let error = assemble(&app, &Format::Bindle, &Options::default(), &downloads).unwrap_err();
     assert!(matches!(error, PackageError::Changed { .. }), "{error:?}");
 }
 
@@ -690,7 +690,7 @@ fn a_file_that_is_not_there_is_named() {
     app.components[0].has_files = true;
     app.components[0].files = files(dir.path(), &[("a.txt", "a")]);
     std::fs::remove_file(dir.path().join("a.txt")).unwrap();
-    let error = assemble(&app, Format::Bindle, &Options::default(), &Downloads::new()).unwrap_err();
+    let error = assemble(&app, &Format::Bindle, &Options::default(), &Downloads::new()).unwrap_err();
     assert_eq!(error.to_string(), format!("could not read {}", dir.path().join("a.txt").display()));
 }
 

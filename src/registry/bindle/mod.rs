@@ -46,6 +46,9 @@ pub enum RegistryError {
     /// What answers is no Bindle server.
     #[error("{url} does not answer like a Bindle server{}", missing_prefix(.url))]
     NotBindle { url: String },
+    /// The package is of another format.
+    #[error("the package is no bindle")]
+    NotABindle,
     /// A file could not be snapshotted.
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -117,7 +120,7 @@ impl BindleRegistry {
         reporter: &dyn Reporter,
         cancel: &CancellationToken,
     ) -> Result<Uploaded, RegistryError> {
-        let Description::Bindle(invoice) = &package.description;
+        let Description::Bindle(invoice) = &package.description else { return Err(RegistryError::NotABindle) };
         let mut invoice = invoice.clone();
         if let Some(key) = &self.signing_key {
             key.sign(&mut invoice).map_err(|source| RegistryError::SigningKey { source })?;

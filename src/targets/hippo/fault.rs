@@ -165,6 +165,7 @@ pub fn of_registry(error: RegistryError, package: &str) -> TargetError {
         RegistryError::SigningKey { .. } => {
             (ErrorKind::InvalidConfig, Some("check the file given by `--signing-key FILE`"))
         }
+        RegistryError::NotABindle => (ErrorKind::Unexpected, None),
         RegistryError::Cancelled => (ErrorKind::Cancelled, None),
     };
     let mut failure = TargetError::new(kind, format!("upload {package} to the Bindle server")).because(error);

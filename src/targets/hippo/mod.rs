@@ -247,7 +247,6 @@ impl Target for HippoTarget {
         let uploaded = registry.push(package, cx.reporter.as_ref(), &cx.cancel).await.map_err(failed)?;
         Ok(Artifact {
             package: package.id.clone(),
-            format: Format::Bindle,
             reference: package.id.to_string(),
             routes: package.routes.clone(),
             uploaded,

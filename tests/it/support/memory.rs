@@ -117,7 +117,6 @@ impl Target for Memory {
         }
         Ok(Artifact {
             package: package.id.clone(),
-            format: Format::Bindle,
             reference: package.id.to_string(),
             routes: package.routes.clone(),
             uploaded,

@@ -18,5 +18,5 @@ pub fn package(app: &app::App) -> Package {
     let manifest = spin_deploy::app::find_manifest(app.path()).expect("there is a manifest");
     let application = spin_deploy::app::load(&manifest).expect("the application is valid");
     let (options, downloads) = (Options::default(), Downloads::new());
-    package::assemble(&application, Format::Bindle, &options, &downloads).expect("it can be packaged")
+    package::assemble(&application, &Format::Bindle, &options, &downloads).expect("it can be packaged")
 }

@@ -75,7 +75,6 @@ impl Bench {
     async fn release_as(&self, app: &AppName) -> Result<Release, TargetError> {
         let artifact = Artifact {
             package: package().id,
-            format: Format::Bindle,
             reference: String::new(),
             routes: Vec::new(),
             uploaded: Uploaded::default(),
