@@ -103,6 +103,16 @@ impl Running {
         nix::unistd::Pid::from_raw(i32::try_from(self.id).expect("process ids are small"))
     }
 
+    /// Its standard output, once.
+    pub fn stdout(&mut self) -> Option<tokio::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_some()
+    }
+
     /// Waits for its end.
     pub async fn end(self) -> Output {
         let output = self.child.wait_with_output().await.expect("it can be waited for");

@@ -1,0 +1,10 @@
+//! Deploys of the real program to this machine, and what the real server answers.
+
+mod deaths;
+mod deploy;
+mod limits;
+mod machine;
+mod refusals;
+mod serve;
+mod soak;
+mod spin;
