@@ -2,6 +2,9 @@
 //!
 //! The server knows no more of WebAssembly than this, so that another engine can take the embedded one's place.
 
+pub mod embedded;
+pub mod key_value;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,3 @@
+//! The embedded runtime.
+
+pub mod spin;
