@@ -12,6 +12,8 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::{Request, Response};
 
+pub mod embedded;
+
 use super::logs::ComponentLog;
 use crate::package::directory::{AllowedHosts, Executor, Support};
 
