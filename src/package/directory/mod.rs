@@ -50,3 +50,9 @@ pub(super) fn assemble(
 ) -> Result<Package, PackageError> {
     todo!()
 }
+
+impl Support {
+    pub fn supports(&self, name: &str) -> bool {
+        self.interfaces.iter().any(|known| known == name || name.starts_with(&format!("{known}.")))
+    }
+}

@@ -5,6 +5,8 @@
 
 pub mod app;
 pub mod bindle;
+#[cfg(feature = "local")]
+pub mod component;
 pub mod hippo;
 pub mod memory;
 pub mod recorder;
