@@ -1,7 +1,7 @@
 //! What components write to standard output and error: a file for each component, rotated.
 //!
-//! A line is `<time> <out|err> <text>`. The crates for rotated files that there are panic or lose errors where a
-//! directory is missing, hence the few lines here.
+//! A line is `<time> <out|err> <text>`. The crate `file-rotate` panics where its directory cannot be made or a file
+//! was moved, and drops lines in silence where a file cannot be opened, hence the few lines here.
 
 use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt::Write as _;

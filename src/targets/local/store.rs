@@ -87,7 +87,6 @@ pub enum StoreError {
         /// The record.
         path: PathBuf,
         /// What is wrong.
-        #[source]
         why: RecordError,
     },
     /// A document is not what was stored, or is none of the format that this program knows.
