@@ -71,7 +71,7 @@ impl Bench {
             allowed_hosts: AllowedHosts::default(),
             key_value_stores: BTreeSet::new(),
             database: self.path("data"),
-            log: ComponentLog::new(self.path("log")),
+            log: ComponentLog::open(self.path("log")),
             internal: Arc::new(Nobody),
             limits: self.limits,
         }
