@@ -58,7 +58,9 @@ impl App {
             tools: tools.clone(),
             name: record.app.clone(),
             address,
-            permits: Arc::new(Semaphore::new(usize::try_from(tools.limits.concurrent).unwrap_or(Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(
+                usize::try_from(tools.limits.concurrent).unwrap_or(Semaphore::MAX_PERMITS),
+            )),
             state: Mutex::new(State {
                 record,
                 live: None,
@@ -168,7 +170,7 @@ impl App {
             match TcpListener::bind(self.address).await {
                 Ok(listener) => {
                     if self.state().port_problem.take().is_some() {
-                        self.tools.note(format!("{} answers at {} now", self.name, self.url()));
+                        self.tools.note(format!("{}: port {} is free again", self.name, self.port()));
                     }
                     return listener;
                 }
