@@ -7,4 +7,5 @@ pub mod lock;
 pub mod logs;
 pub mod paths;
 pub mod record;
+pub mod server;
 pub mod store;
