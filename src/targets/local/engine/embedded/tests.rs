@@ -394,23 +394,20 @@ async fn an_answer_to_head_is_let_go_without_its_body() {
 #[tokio::test]
 async fn there_are_only_so_many_instances() {
     let bench = Bench::new();
-    let (http, script) = (bench.http(&guest(HELLO)).await, bench.wagi(&script(ECHO)).await);
-    let all = bench.embedded.slots.acquire_many(runtime::INSTANCES).await.unwrap();
-    for handler in [&http, &script] {
-        assert_eq!(handler.handle(get()).await.unwrap_err(), HandleError::Busy);
-    }
-    drop(all);
-    assert!(http.handle(get()).await.is_ok());
-}
-
-#[tokio::test]
-async fn all_the_instances_fit_into_the_pool() {
-    let bench = Bench::new();
-    let handler = bench.http(&guest(BEGIN)).await;
+    let waits = "(loop (call $write (local.get $stream) (i32.const 8192) (i32.const 4096)) (br 0))";
+    let handler = bench.http(&guest(&format!("{BEGIN} {waits}"))).await;
+    let script = bench.wagi(&script(ECHO)).await;
     let mut answers = Vec::new();
     for _ in 0..ALL {
         answers.push(handler.handle(get()).await.unwrap());
     }
+    assert_eq!(bench.free(), 0, "they wait for somebody to read what they say");
+    for handler in [&handler, &script] {
+        assert_eq!(handler.handle(get()).await.unwrap_err(), HandleError::Busy);
+    }
+    drop(answers);
+    bench.until_running(0).await;
+    assert!(script.handle(get()).await.is_ok());
 }
 
 #[tokio::test]
