@@ -1,7 +1,6 @@
 //! What belongs to one instance: its store, with all that it may see and use up.
 
 use std::fmt::Display;
-use std::io::Write;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -108,9 +107,8 @@ impl Host {
         failure
     }
 
-    /// Writes to the component's log. A log that cannot be written stops nobody.
     fn log(&self, text: impl Display) {
-        let _ = writeln!(self.workload.log.lines(Stream::Err), "{text}");
+        self.workload.log.write(Stream::Err, text.to_string().as_bytes());
     }
 }
 

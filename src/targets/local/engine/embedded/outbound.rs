@@ -1,6 +1,5 @@
 //! Whom a guest may call: over HTTP, within its own application, and through sockets.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -200,8 +199,8 @@ fn may_use(address: SocketAddr, usage: SocketAddrUse, policy: &impl Policy) -> b
 }
 
 fn denied(log: &ComponentLog, place: &str) {
-    let mut lines = log.lines(Stream::Err);
-    let _ = writeln!(lines, "denied: a call to {place}, which no entry of `allowed_outbound_hosts` allows");
+    let text = format!("denied: a call to {place}, which no entry of `allowed_outbound_hosts` allows");
+    log.write(Stream::Err, text.as_bytes());
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::package::directory::AllowedHosts;
 use crate::targets::local::logs::ComponentLog;
 
 #[path = "../../../../../tests/it/support/component.rs"]
+#[allow(dead_code, reason = "shared with the integration tests")]
 mod component;
 
 use component::component;
@@ -71,7 +72,7 @@ impl Bench {
             allowed_hosts: AllowedHosts::default(),
             key_value_stores: BTreeSet::new(),
             database: self.path("data"),
-            log: ComponentLog::new(self.path("log")),
+            log: ComponentLog::open(self.path("log")),
             internal: Arc::new(Nobody),
             limits: self.limits,
         }
