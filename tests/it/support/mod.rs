@@ -5,7 +5,6 @@
 
 pub mod app;
 pub mod bindle;
-#[cfg(feature = "local")]
 pub mod component;
 pub mod hippo;
 pub mod memory;

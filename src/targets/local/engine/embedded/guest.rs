@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::io::Write;
 use std::sync::Arc;
 
 use hyper::http::Extensions;
@@ -131,9 +130,8 @@ impl Host {
         failure
     }
 
-    /// Writes to the component's log. A log that cannot be written stops nobody.
     fn log(&self, text: impl Display) {
-        let _ = writeln!(self.workload.log.lines(Stream::Err), "{text}");
+        self.workload.log.write(Stream::Err, text.to_string().as_bytes());
     }
 }
 

@@ -103,7 +103,7 @@ pub fn support() -> Support {
 fn link(engine: &wasmtime::Engine) -> wasmtime::Result<(Linker<Guest>, wasmtime::Linker<Guest>)> {
     let mut components = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut components)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut components)?;
+    outbound::add_to_linker(&mut components)?;
     spin::add_to_linker(&mut components)?;
     let mut modules = wasmtime::Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut modules, |guest: &mut Guest| &mut guest.wasi)?;

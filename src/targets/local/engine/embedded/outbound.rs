@@ -1,17 +1,24 @@
 //! Whom a guest may call: over HTTP, within its own application, and through sockets.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http_body_util::BodyExt;
 use hyper::http::Extensions;
 use hyper::{Request, Response, Uri};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
+use wasmtime_wasi_http::p2::bindings::LinkOptions;
+use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
+use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView, default_send_request,
+};
 
-use super::super::{BodyError, HandleError, Internal, InternalError, Workload};
+use super::super::{Body, BodyError, HandleError, Internal, InternalError, Workload};
+use super::guest::Guest;
 use crate::package::directory::AllowedHosts;
 use crate::targets::local::logs::{ComponentLog, Stream};
 
@@ -89,6 +96,26 @@ impl Outbound {
     }
 }
 
+/// Adds `wasi:http` to what components may import. Requests without an authority go to the own routes;
+/// wasmtime by itself refuses them.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let options = LinkOptions::default();
+    types::add_to_linker::<_, WasiHttp>(linker, &(&options).into(), Guest::http)?;
+    let handle = |mut store: StoreContextMut<'_, Guest>, (request, options): Sending| {
+        let mut http = store.data_mut().http();
+        let authority = &mut http.table.get_mut(&request)?.authority;
+        if authority.as_deref().unwrap_or_default().is_empty() {
+            *authority = Some(SELF[1].to_owned());
+        }
+        let sent = outgoing_handler::Host::handle(&mut http, request, options);
+        Ok((sent.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+    };
+    linker.instance("wasi:http/outgoing-handler@0.2.0")?.func_wrap("handle", handle)
+}
+
+/// The parameters of `handle`.
+type Sending = (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>);
+
 /// What became of a request: the answer, and what goes on while its body is read.
 type Sent = Result<(Response<WasiBody>, Going), Error>;
 type Going = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -122,12 +149,12 @@ impl WasiHttpHooks for Outbound {
 }
 
 /// The body of a request within the application.
-fn outgoing(body: WasiBody) -> super::super::Body {
+fn outgoing(body: WasiBody) -> Body {
     body.map_err(|error| BodyError::Broken(error.to_string())).boxed_unsync()
 }
 
 /// The answer to a request within the application.
-fn answer(result: Result<Response<super::super::Body>, InternalError>) -> Sent {
+fn answer(result: Result<Response<Body>, InternalError>) -> Sent {
     let response = result.map_err(|error| match error {
         InternalError::NotFound(_) => Error::DestinationNotFound,
         InternalError::TooDeep(_) => Error::LoopDetected,
@@ -137,7 +164,7 @@ fn answer(result: Result<Response<super::super::Body>, InternalError>) -> Sent {
         InternalError::Failed(HandleError::Busy) => Error::ConnectionLimitReached,
         InternalError::Failed(error) => Error::InternalError(Some(error.to_string())),
     })?;
-    let body = |body: super::super::Body| body.map_err(incoming_error).boxed_unsync();
+    let body = |body: Body| body.map_err(incoming_error).boxed_unsync();
     Ok((response.map(body), Box::new(async { Ok(()) })))
 }
 
@@ -177,8 +204,8 @@ fn may_use(address: SocketAddr, usage: SocketAddrUse, policy: &impl Policy) -> b
 }
 
 fn denied(log: &ComponentLog, place: &str) {
-    let mut lines = log.lines(Stream::Err);
-    let _ = writeln!(lines, "denied: a call to {place}, which no entry of `allowed_outbound_hosts` allows");
+    let text = format!("denied: a call to {place}, which no entry of `allowed_outbound_hosts` allows");
+    log.write(Stream::Err, text.as_bytes());
 }
 
 #[cfg(test)]

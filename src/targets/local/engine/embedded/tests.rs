@@ -16,6 +16,7 @@ use crate::package::directory::AllowedHosts;
 use crate::targets::local::logs::ComponentLog;
 
 #[path = "../../../../../tests/it/support/component.rs"]
+#[allow(dead_code, reason = "shared with the integration tests")]
 mod component;
 
 use component::component;
@@ -25,26 +26,43 @@ struct Bench {
     folder: TempDir,
     embedded: Embedded,
     limits: Limits,
+    hosts: Vec<String>,
 }
 
-struct Nobody;
+/// The rest of the application: answers that tell who was asked.
+struct Neighbours;
 
 #[async_trait]
-impl Internal for Nobody {
-    async fn component(&self, id: &str, _: Request<Body>) -> Result<Response<Body>, InternalError> {
-        Err(InternalError::NotFound(id.to_owned()))
+impl Internal for Neighbours {
+    async fn component(&self, id: &str, request: Request<Body>) -> Result<Response<Body>, InternalError> {
+        match (id, request.uri().path()) {
+            ("backend", "/x") => Ok(status(201)),
+            _ => Err(InternalError::NotFound(id.to_owned())),
+        }
     }
 
     async fn own_route(&self, request: Request<Body>) -> Result<Response<Body>, InternalError> {
-        Err(InternalError::NotFound(request.uri().path().to_owned()))
+        match request.uri().path() {
+            "/x" => Ok(status(202)),
+            path => Err(InternalError::NotFound(path.to_owned())),
+        }
     }
+}
+
+fn status(code: u16) -> Response<Body> {
+    Response::builder().status(code).body(body(b"")).unwrap()
 }
 
 impl Bench {
     fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::new(&folder.path().join("code")).unwrap();
-        Bench { folder, embedded, limits: Limits { time: Duration::from_secs(60), ..Limits::default() } }
+        Bench {
+            folder,
+            embedded,
+            limits: Limits { time: Duration::from_secs(60), ..Limits::default() },
+            hosts: Vec::new(),
+        }
     }
 
     fn limited(limits: Limits) -> Bench {
@@ -68,11 +86,11 @@ impl Bench {
             files: Some(self.path("files")),
             environment: BTreeMap::from([("GREETING".to_owned(), "hi".to_owned())]),
             variables: BTreeMap::new(),
-            allowed_hosts: AllowedHosts::default(),
+            allowed_hosts: AllowedHosts::parse(&self.hosts).unwrap(),
             key_value_stores: BTreeSet::new(),
             database: self.path("data"),
             log: ComponentLog::open(self.path("log")),
-            internal: Arc::new(Nobody),
+            internal: Arc::new(Neighbours),
             limits: self.limits,
         }
     }
@@ -143,6 +161,15 @@ const IMPORTS: &str = r#"
   (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush" (func $stream_write (param i32 i32 i32 i32)))
   (import "wasi:io/streams@0.2.0" "[resource-drop]output-stream" (func $drop_stream (param i32)))
   (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
+  (import "wasi:http/types@0.2.0" "[constructor]outgoing-request" (func $request_new (param i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-scheme" (func $set_scheme (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-authority" (func $set_authority (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-path-with-query" (func $set_path (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]future-incoming-response.subscribe" (func $subscribe (param i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]future-incoming-response.get" (func $future_get (param i32 i32)))
+  (import "wasi:http/types@0.2.0" "[method]incoming-response.status" (func $incoming_status (param i32) (result i32)))
+  (import "wasi:http/outgoing-handler@0.2.0" "handle" (func $send (param i32 i32 i32 i32)))
+  (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
 "#;
 
 /// Memory begins with room for results, the texts stand at 1024, 2048, 3072, what is allocated at 8192 and above, and
@@ -187,7 +214,9 @@ const HELPERS: &str = r#"
 const WORLD: &str = "
     import wasi:http/types@0.2.0;
     import wasi:io/streams@0.2.0;
+    import wasi:io/poll@0.2.0;
     import wasi:cli/stdout@0.2.0;
+    import wasi:http/outgoing-handler@0.2.0;
     export wasi:http/incoming-handler@0.2.0;";
 
 /// A component that handles a request with that code.
@@ -394,23 +423,20 @@ async fn an_answer_to_head_is_let_go_without_its_body() {
 #[tokio::test]
 async fn there_are_only_so_many_instances() {
     let bench = Bench::new();
-    let (http, script) = (bench.http(&guest(HELLO)).await, bench.wagi(&script(ECHO)).await);
-    let all = bench.embedded.slots.acquire_many(runtime::INSTANCES).await.unwrap();
-    for handler in [&http, &script] {
-        assert_eq!(handler.handle(get()).await.unwrap_err(), HandleError::Busy);
-    }
-    drop(all);
-    assert!(http.handle(get()).await.is_ok());
-}
-
-#[tokio::test]
-async fn all_the_instances_fit_into_the_pool() {
-    let bench = Bench::new();
-    let handler = bench.http(&guest(BEGIN)).await;
+    let waits = "(loop (call $write (local.get $stream) (i32.const 8192) (i32.const 4096)) (br 0))";
+    let handler = bench.http(&guest(&format!("{BEGIN} {waits}"))).await;
+    let script = bench.wagi(&script(ECHO)).await;
     let mut answers = Vec::new();
     for _ in 0..ALL {
         answers.push(handler.handle(get()).await.unwrap());
     }
+    assert_eq!(bench.free(), 0, "they wait for somebody to read what they say");
+    for handler in [&handler, &script] {
+        assert_eq!(handler.handle(get()).await.unwrap_err(), HandleError::Busy);
+    }
+    drop(answers);
+    bench.until_running(0).await;
+    assert!(script.handle(get()).await.is_ok());
 }
 
 #[tokio::test]
@@ -428,6 +454,70 @@ async fn a_component_that_never_ends_lets_others_answer() {
     assert!(!never.is_finished() && !never_script.is_finished());
     never.abort();
     never_script.abort();
+}
+
+/// Stores a text in memory.
+fn store(at: usize, text: &str) -> String {
+    let byte = |(index, byte): (usize, u8)| format!("(i32.store8 (i32.const {}) (i32.const {byte})) ", at + index);
+    text.bytes().enumerate().map(byte).collect()
+}
+
+/// Calls `http://<authority>/x` and answers with the status that comes back, or 400 and the number of the error.
+fn call(authority: Option<&str>) -> String {
+    let (some, length) = authority.map_or((0, 0), |authority| (1, authority.len()));
+    let texts = store(4096, authority.unwrap_or_default()) + &store(5120, "/x");
+    format!(
+        "{texts}
+        (local.set $stream (call $request_new (call $fields)))
+        (drop (call $set_scheme (local.get $stream) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+        (drop (call $set_authority (local.get $stream) (i32.const {some}) (i32.const 4096) (i32.const {length})))
+        (drop (call $set_path (local.get $stream) (i32.const 1) (i32.const 5120) (i32.const 2)))
+        (call $send (local.get $stream) (i32.const 0) (i32.const 0) (i32.const 200))
+        (if (i32.load8_u (i32.const 200)) (then unreachable))
+        (call $block (call $subscribe (i32.load (i32.const 208))))
+        (call $future_get (i32.load (i32.const 208)) (i32.const 240))
+        (if (i32.load8_u (i32.const 256))
+          (then (local.set $fields (i32.add (i32.const 400) (i32.load8_u (i32.const 264)))))
+          (else (local.set $fields (call $incoming_status (i32.load (i32.const 264))))))
+        (local.set $body (call $response (call $fields)))
+        (drop (call $status (local.get $body) (local.get $fields)))
+        (call $set (local.get $out) (i32.const 0) (local.get $body) (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))"
+    )
+}
+
+/// What [`call`] makes of `destination-not-found` and `HTTP-request-denied`.
+const NOT_FOUND: u16 = 400 + 2;
+const DENIED: u16 = 400 + 15;
+
+#[tokio::test]
+async fn a_component_calls_whom_it_may_call() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut connection, _) = server.accept().await.unwrap();
+            let answer = b"HTTP/1.1 203 OK\r\ncontent-length: 0\r\n\r\n";
+            tokio::io::AsyncWriteExt::write_all(&mut connection, answer).await.unwrap();
+            let _ = tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 1000]).await;
+        }
+    });
+    let network = format!("http://{address}");
+    for (host, authority, expected) in [
+        (network.as_str(), Some(address.as_str()), 203),
+        ("http://example.com", Some(address.as_str()), DENIED),
+        ("http://backend.spin.internal", Some("backend.spin.internal"), 201),
+        ("http://*.spin.internal", Some("nobody.spin.internal"), NOT_FOUND),
+        ("http://backend.spin.internal", Some("other.spin.internal"), DENIED),
+        ("http://self", Some("self.alt"), 202),
+        ("http://self", None, 202),
+        ("http://example.com", None, DENIED),
+    ] {
+        let bench = Bench { hosts: vec![host.to_owned()], ..Bench::new() };
+        let handler = bench.http(&guest(&call(authority))).await;
+        let response = handler.handle(get()).await.unwrap();
+        assert_eq!(response.status().as_u16(), expected, "{authority:?} where {host} is allowed");
+        assert_eq!(bench.log().contains("`allowed_outbound_hosts`"), expected == DENIED, "{}", bench.log());
+    }
 }
 
 /// A module that runs that code.
