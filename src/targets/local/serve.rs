@@ -1,0 +1,68 @@
+//! The server as a whole: running one in this process, and ending one.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Client, ControlError};
+use super::config::{Config, Serving};
+use super::fault;
+use super::lock::{LockError, ServerLock};
+use super::paths::Paths;
+use crate::target::{Context, ErrorKind, TargetError};
+
+/// How often to look whether a server has gone.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Serves everything in the data directory until `cx.cancel` is cancelled, or somebody asks the server to stop.
+pub async fn serve(config: &Config, serving: Serving, cx: &Context) -> Result<(), TargetError> {
+    let operation = || format!("serve {}", config.data_dir.display());
+    let paths = config.paths();
+    paths.check().map_err(|error| fault::of_paths(error, operation()))?;
+    let _ = (serving, cx);
+    Err(TargetError::new(ErrorKind::Unexpected, operation()).because(anyhow!("there is no server yet")))
+}
+
+/// Asks the server to stop and waits until it has gone; says which process it was. `None`: none was running.
+pub async fn stop(config: &Config, cancel: &CancellationToken) -> Result<Option<u32>, TargetError> {
+    let paths = config.paths();
+    let client = Client::new(&paths.socket);
+    let failed = |error| fault::of_question(error, "stop the server");
+    let pid = match client.server().await {
+        Ok(info) => info.pid,
+        Err(ControlError::NotRunning) => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    match client.stop().await {
+        // It was on its way already.
+        Ok(()) | Err(ControlError::NotRunning) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    while is_there(&paths, pid) {
+        if cancel.run_until_cancelled(sleep(BETWEEN_LOOKS)).await.is_none() {
+            return Err(fault::cancelled(format!("wait for the end of the server (process {pid})")));
+        }
+    }
+    Ok(Some(pid))
+}
+
+/// Whether that process still is the server. Its lock is the last thing that it lets go.
+fn is_there(paths: &Paths, pid: u32) -> bool {
+    matches!(ServerLock::acquire(paths), Err(LockError::Held { pid: Some(holder), .. }) if holder == pid)
+}
+
+/// Leaves the terminal and the process group that this was started from, so that their end is not ours.
+pub fn detach() -> Result<(), TargetError> {
+    rustix::process::setsid().map(drop).map_err(|error| {
+        TargetError::new(ErrorKind::InvalidConfig, "leave the terminal: --detached is for a process that leads no group")
+            .because(error)
+    })
+}
+
+/// Lets time pass.
+pub fn sleep(duration: Duration) -> BoxFuture<'static, ()> {
+    tokio::time::sleep(duration).boxed()
+}
