@@ -15,10 +15,17 @@ use crate::ui::Verbosity;
 pub const AFTER_HELP: &str = "\
 Examples:
   spin-deploy --target local
-  HIPPO_TOKEN=… spin-deploy --hippo-url https://hippo.example --bindle-server https://bindle.example/v1
+  HIPPO_TOKEN=… spin-deploy --hippo-url https://hippo.test --bindle-server https://bindle.test/v1
 
 Exit codes: 0 live · 2 usage · 3 application · 4 login · 5 network · 6 upload · 7, 8 release ·
 9 unknown · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.";
+
+/// What stands below the options of `serve`.
+pub const AFTER_SERVE_HELP: &str = "\
+A deploy to the target local starts a server in the background where none is running. Run it yourself
+to have it watched over: by systemd, in a container. What the options of Serving say can be said with
+variables, too, which a deploy hands to the server that it starts: SPIN_DEPLOY_LISTEN,
+SPIN_DEPLOY_MAX_MEMORY, and so on.";
 
 /// The longest time to wait that makes sense.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -117,27 +124,27 @@ pub struct ServeArgs {
 #[command(next_help_heading = "Serving")]
 #[group(id = "serving", multiple = true, conflicts_with = "stop")]
 pub struct ServingArgs {
-    /// The address to serve on [default: 127.0.0.1] [env: SPIN_DEPLOY_LISTEN]
+    /// The address to serve on [default: 127.0.0.1]
     #[arg(long, value_name = "IP", value_parser = NonEmptyStringValueParser::new())]
     pub listen: Option<String>,
 
-    /// Memory of one request [default: 256MiB] [env: SPIN_DEPLOY_MAX_MEMORY]
+    /// Memory of one request [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
     pub max_memory: Option<String>,
 
-    /// Time of one request [default: 30s] [env: SPIN_DEPLOY_MAX_TIME]
+    /// Time of one request [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = NonEmptyStringValueParser::new())]
     pub max_time: Option<String>,
 
-    /// Requests of an app at once [default: 100] [env: SPIN_DEPLOY_MAX_REQUESTS]
+    /// Requests of an app at once [default: 100]
     #[arg(long, value_name = "NUMBER", value_parser = NonEmptyStringValueParser::new())]
     pub max_requests: Option<String>,
 
-    /// Length of a request's body [default: 16MiB] [env: SPIN_DEPLOY_MAX_REQUEST_BODY]
+    /// Length of a request's body [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
     pub max_request_body: Option<String>,
 
-    /// Length of an answer's body [default: 64MiB] [env: SPIN_DEPLOY_MAX_RESPONSE_BODY]
+    /// Length of an answer's body [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
     pub max_response_body: Option<String>,
 }

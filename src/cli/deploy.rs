@@ -206,7 +206,8 @@ mod tests {
         assert_eq!(near.message, "there is no target \"hipo\", which SPIN_DEPLOY_TARGET names: did you mean hippo?");
         let far = driver(&target("kubernetes")).unwrap_err();
         assert!(far.message.ends_with("names"), "{}", far.message);
-        let known = "hippo (Hippo on Nomad, with a Bindle registry), local (this machine: stores the app and serves it)";
+        let known =
+            "hippo (Hippo on Nomad, with a Bindle registry), local (this machine: stores the app and serves it)";
         assert_eq!(far.hints, [format!("one of these: {known}")]);
     }
 

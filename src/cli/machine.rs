@@ -1,5 +1,7 @@
 //! What commands need of this machine: a runtime, directories, this program.
 
+use std::path::Path;
+
 use super::{ExitCode, Failure, NAME};
 use crate::settings::Machine;
 use crate::settings::env::Environment;
@@ -20,6 +22,9 @@ pub fn machine(environment: &Environment) -> Result<Machine, Failure> {
     let unexpected = |error| Failure::of(ExitCode::Unexpected, &error);
     Ok(Machine {
         directories: own_directories(),
+        runtime: directories::BaseDirs::new()
+            .and_then(|user| user.runtime_dir().map(Path::to_owned))
+            .filter(|directory| directory.is_dir()),
         program: std::env::current_exe().map_err(unexpected)?,
         environment: environment.inherited(),
     })

@@ -51,10 +51,8 @@ enum Command {
     /// Package, upload, release and wait: what happens without a command, too.
     #[command(after_help = args::AFTER_HELP)]
     Deploy(Box<DeployArgs>),
-    /// Serve what the target local was given.
-    ///
-    /// A deploy to the target local starts this by itself where none is running, in the background. Run it yourself to
-    /// have the server watched over: by systemd, in a container.
+    /// Serve what was deployed to the target local: a deploy starts this by itself
+    #[command(after_help = args::AFTER_SERVE_HELP)]
     Serve(Box<ServeArgs>),
 }
 
@@ -86,10 +84,7 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
 
 /// Runs a command and reports how it ended, which it says itself where it ended well: exactly one last event, whatever
 /// happens.
-fn conclude(
-    reporter: Arc<dyn Reporter>,
-    command: impl FnOnce(&Arc<Watch>) -> Result<Event, Failure>,
-) -> ExitCode {
+fn conclude(reporter: Arc<dyn Reporter>, command: impl FnOnce(&Arc<Watch>) -> Result<Event, Failure>) -> ExitCode {
     let watch = Arc::new(Watch::new(reporter));
     let (event, code) = match panic::catch(|| command(&watch)) {
         Ok(last) => (last, ExitCode::Success),

@@ -43,6 +43,8 @@ pub struct Local {
 pub struct Machine {
     /// The user's directories; `None`: not even a home is known.
     pub directories: Option<directories::ProjectDirs>,
+    /// The user's runtime directory (`$XDG_RUNTIME_DIR`), where it is there.
+    pub runtime: Option<PathBuf>,
     /// This program.
     pub program: PathBuf,
     /// The variables that a server inherits.
@@ -86,13 +88,12 @@ impl Local {
             None => own?.data_local_dir().join("local"),
         };
         let cache_dir = own.map_or_else(|| data.join("cache"), |own| own.cache_dir().to_owned());
-        let runtime = own.and_then(|own| own.runtime_dir()).filter(|directory| directory.is_dir());
         let mut args: Vec<OsString> = vec!["serve".into(), "--detached".into()];
         args.extend([Key::DataDir.flag().into(), data.clone().into_os_string()]);
         args.extend(self.given_on.iter().cloned());
         Some(Config {
             data_dir: data,
-            runtime_dir: runtime.map(Into::into),
+            runtime_dir: machine.runtime.clone(),
             cache_dir,
             launch: Launch { program: machine.program.clone(), args, environment: machine.environment.clone() },
         })
@@ -111,7 +112,8 @@ fn size(
     why: &'static str,
     example: &'static str,
 ) -> Result<Option<u64>, SettingsError> {
-    let parse = |text: &str| text.parse::<ByteSize>().ok().map(|size| size.as_u64()).filter(|size| sensible.contains(size));
+    let parse =
+        |text: &str| text.parse::<ByteSize>().ok().map(|size| size.as_u64()).filter(|size| sensible.contains(size));
     Ok(parsed(layers, key, why, example, parse)?.map(|setting| setting.value))
 }
 
@@ -161,7 +163,12 @@ mod tests {
     }
 
     fn machine() -> Machine {
-        Machine { directories: None, program: "/bin/spin-deploy".into(), environment: vec![("HOME".into(), "/h".into())] }
+        Machine {
+            directories: None,
+            runtime: Some("/run/user/7".into()),
+            program: "/bin/spin-deploy".into(),
+            environment: vec![("HOME".into(), "/h".into())],
+        }
     }
 
     #[test]
@@ -223,6 +230,7 @@ mod tests {
         assert_eq!(config.launch.args, ["serve", "--detached", "--data-dir", "/d", "--max-time", "5s"]);
         assert_eq!(config.launch.program, Path::new("/bin/spin-deploy"));
         assert_eq!(config.launch.environment, machine().environment);
+        assert_eq!(config.runtime_dir, machine().runtime);
         assert_eq!((config.data_dir, config.cache_dir), ("/d".into(), "/d/cache".into()));
     }
 

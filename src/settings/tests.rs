@@ -22,7 +22,7 @@ fn decide(flags_given: &[(Key, &str)], variables: &[(&str, &str)]) -> Result<Set
 
 /// A machine without directories.
 fn nowhere() -> Machine {
-    Machine { directories: None, program: PathBuf::new(), environment: Vec::new() }
+    Machine { directories: None, runtime: None, program: PathBuf::new(), environment: Vec::new() }
 }
 
 /// What a credential is, and where it comes from.

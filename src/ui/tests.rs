@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
-use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped, Uploaded};
+use crate::event::{
+    Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped, Uploaded,
+};
 
 /// A stream that remembers.
 #[derive(Clone, Default)]
@@ -256,7 +258,9 @@ fn a_stop_says_what_was_stopped() {
 #[test]
 fn machines_hear_of_a_stop() {
     let record = |pid: &str| {
-        format!("{{\"v\":1,\"time\":\"2026-08-01T09:30:00.250Z\",\"event\":\"stopped\",\"pid\":{pid},\"elapsed_ms\":90000}}\n")
+        format!(
+            "{{\"v\":1,\"time\":\"2026-08-01T09:30:00.250Z\",\"event\":\"stopped\",\"pid\":{pid},\"elapsed_ms\":90000}}\n"
+        )
     };
     assert_eq!(json(vec![stopped(Some(4711))]), record("4711"));
     assert_eq!(json(vec![stopped(None)]), record("null"));

@@ -288,8 +288,7 @@ impl History for Local {
         self.server(cx).await?;
         let live = self.client.roll_back(&app.0, wanted.id).await;
         let live = live.map_err(|error| fault::of_order(error, operation))?;
-        let wish =
-            Wish { app: app.0.clone(), version: wanted.version.clone(), document: wanted.document.clone() };
+        let wish = Wish { app: app.0.clone(), version: wanted.version.clone(), document: wanted.document.clone() };
         Ok(release(live.record.current(), Some(live.url.clone()), rolled_back(&before, &wish, wanted.id)))
     }
 }

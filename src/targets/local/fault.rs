@@ -11,7 +11,8 @@ use crate::target::{ErrorKind, TargetError};
 /// What to do when something is missing that was stored before.
 const DEPLOY_AGAIN: &str = "run the same command again: it stores what is missing";
 /// What to do with a server of another version.
-const END_THE_OTHER: &str = "end it with the version that started it: spin-deploy serve --stop; then run the same command again";
+const END_THE_OTHER: &str =
+    "end it with the version that started it: spin-deploy serve --stop; then run the same command again";
 
 /// The user stopped the run.
 pub fn cancelled(operation: impl Into<String>) -> TargetError {
@@ -30,7 +31,9 @@ pub fn of_store(error: StoreError, operation: impl Into<String>) -> TargetError 
         StoreError::Package(_) => (ErrorKind::Rejected, Some("run the same command again when the build has ended")),
         StoreError::Missing { .. } => (ErrorKind::Conflict, Some(DEPLOY_AGAIN)),
         // The name rules and the package have made sure of these.
-        StoreError::AppName(_) | StoreError::NoDigest(_) | StoreError::GuestPath { .. } => (ErrorKind::Unexpected, None),
+        StoreError::AppName(_) | StoreError::NoDigest(_) | StoreError::GuestPath { .. } => {
+            (ErrorKind::Unexpected, None)
+        }
         StoreError::Paths(_) | StoreError::Io { .. } => (ErrorKind::InvalidConfig, None),
         StoreError::DamagedRecord { .. } | StoreError::DamagedDocument { .. } => (ErrorKind::InvalidConfig, None),
     };
@@ -86,6 +89,9 @@ pub fn of_launch(error: LaunchError, operation: impl Into<String>) -> TargetErro
     match error {
         LaunchError::Control(error) => of_question(error, operation),
         LaunchError::Paths(error) => of_paths(error, operation),
+        error @ LaunchError::Elsewhere { .. } => TargetError::new(ErrorKind::Unreachable, operation)
+            .because(error)
+            .hint("give this command the XDG_RUNTIME_DIR that the server was started with, or start the server anew"),
         error @ LaunchError::Silent { .. } => TargetError::new(ErrorKind::Interrupted, operation).because(error),
         error => TargetError::new(ErrorKind::Unreachable, operation)
             .because(error)

@@ -54,7 +54,10 @@ pub enum LaunchError {
     /// It ended before it answered.
     #[error("it ended ({status}) and said: {last_words}")]
     Ended { status: ExitStatus, last_words: String },
-    /// It is there, or somebody else's is, and does not answer.
+    /// Another one holds the data directory, and does not answer here.
+    #[error("a server holds the data directory, but none answers at {}", .socket.display())]
+    Elsewhere { socket: PathBuf },
+    /// It is there, and does not answer.
     #[error("it did not answer within {} seconds; its log ends with: {last_words}", DEADLINE.as_secs())]
     Silent { last_words: String },
     /// What answers is not to be spoken to.
@@ -80,12 +83,13 @@ pub async fn start(paths: &Paths, launch: &Launch, client: &Client, sleep: Sleep
             Err(error) => return Err(error.into()),
         }
         match ended(&mut child) {
-            // Another one holds the data directory: it is about to answer.
             Some(status) if status.code() != Some(HELD) => {
                 return Err(LaunchError::Ended { status, last_words: last_words() });
             }
-            _ if waited >= DEADLINE => return Err(LaunchError::Silent { last_words: last_words() }),
-            _ => {}
+            _ if waited < DEADLINE => {}
+            // Another one holds the data directory, and had the time to answer.
+            Some(_) => return Err(LaunchError::Elsewhere { socket: paths.socket.clone() }),
+            None => return Err(LaunchError::Silent { last_words: last_words() }),
         }
         sleep(delay).await;
         waited += delay;
@@ -200,6 +204,12 @@ mod tests {
         };
         let (info, ()) = tokio::join!(start_in(&place, "exit 11"), winner);
         assert_eq!(info.unwrap().pid, 4711);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_listens_elsewhere_is_told_from_one_that_is_silent() {
+        let error = start_in(&Place::new(), "exit 11").await.unwrap_err();
+        assert!(matches!(error, LaunchError::Elsewhere { .. }), "{error:?}");
     }
 
     #[tokio::test]

@@ -39,9 +39,15 @@ pub async fn look(http: &Client, url: &str, app: &str, release: &Release) -> Sta
 
 /// The application's own words; without them, why.
 async fn ask(http: &Client, url: &str) -> Result<Info, String> {
-    let url = format!("{url}/.well-known/spin/info").parse::<Url>().map_err(|error| format!("{url} is no URL: {error}"))?;
-    let request =
-        Request { repeat: Repeat::Never, patience: Some(PATIENCE), limit: LIMIT, body: Body::Empty, ..Request::new(reqwest::Method::GET, url) };
+    let url =
+        format!("{url}/.well-known/spin/info").parse::<Url>().map_err(|error| format!("{url} is no URL: {error}"))?;
+    let request = Request {
+        repeat: Repeat::Never,
+        patience: Some(PATIENCE),
+        limit: LIMIT,
+        body: Body::Empty,
+        ..Request::new(reqwest::Method::GET, url)
+    };
     let look = async { http.send(request, &|_| {}).await?.success()?.json() };
     match tokio::time::timeout(PATIENCE, look).await {
         Ok(answer) => answer.map_err(|error| error.message),

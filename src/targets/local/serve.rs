@@ -57,8 +57,11 @@ fn is_there(paths: &Paths, pid: u32) -> bool {
 /// Leaves the terminal and the process group that this was started from, so that their end is not ours.
 pub fn detach() -> Result<(), TargetError> {
     rustix::process::setsid().map(drop).map_err(|error| {
-        TargetError::new(ErrorKind::InvalidConfig, "leave the terminal: --detached is for a process that leads no group")
-            .because(error)
+        TargetError::new(
+            ErrorKind::InvalidConfig,
+            "leave the terminal: --detached is for a process that leads no group",
+        )
+        .because(error)
     })
 }
 

@@ -110,7 +110,8 @@ async fn only_what_was_stored_is_counted_and_told() {
     assert_eq!(first.reference, artifact().reference);
     let transfers = |heard: &Heard| {
         let events = heard.0.lock().unwrap();
-        let is = |event: &&Event| matches!(event, Event::TransferStarted { .. } | Event::TransferFinished { ok: true, .. });
+        let is =
+            |event: &&Event| matches!(event, Event::TransferStarted { .. } | Event::TransferFinished { ok: true, .. });
         events.iter().filter(is).count()
     };
     assert_eq!(transfers(&heard), 4);
@@ -151,7 +152,11 @@ async fn what_goes_wrong_with_a_release_has_its_kind_and_its_remedy() {
         }
     }
     let table: [(Answers, ErrorKind, &str); 4] = [
-        (|line| refusing(line, StatusCode::NOT_FOUND), ErrorKind::Conflict, "run the same command again: it stores what is missing"),
+        (
+            |line| refusing(line, StatusCode::NOT_FOUND),
+            ErrorKind::Conflict,
+            "run the same command again: it stores what is missing",
+        ),
         (|line| refusing(line, StatusCode::UNPROCESSABLE_ENTITY), ErrorKind::Rejected, ""),
         (|line| refusing(line, StatusCode::INTERNAL_SERVER_ERROR), ErrorKind::Interrupted, ""),
         (|line| if line.starts_with("PUT") { None } else { good(line) }, ErrorKind::OutcomeUnknown, ""),
@@ -238,8 +243,12 @@ async fn releases_are_told_newest_first() {
     assert_eq!(target.releases(&cx, &shop()).await.unwrap_err().kind, ErrorKind::NotFound);
     recorded(&place);
     let created = Some(Timestamp::UNIX_EPOCH);
-    let released =
-        |id: &str, version: &str, active| Released { id: ReleaseId(id.into()), version: version.into(), created, active };
+    let released = |id: &str, version: &str, active| Released {
+        id: ReleaseId(id.into()),
+        version: version.into(),
+        created,
+        active,
+    };
     assert_eq!(
         target.releases(&cx, &shop()).await.unwrap(),
         [released("2", "2.0.0", true), released("1", "1.0.0", false)]
@@ -256,11 +265,15 @@ async fn a_rollback_asks_for_a_release_that_is_remembered() {
         assert_eq!(error.kind, ErrorKind::NotFound, "{unknown:?}");
     }
     let back = target.rollback(&cx, &shop(), &ReleaseId("1".into())).await.unwrap();
-    assert_eq!(lines(&back.changes), ["keep server", "update application shop (2.0.0 -> 1.0.0)", "update release 1 (1.0.0)"]);
+    assert_eq!(
+        lines(&back.changes),
+        ["keep server", "update application shop (2.0.0 -> 1.0.0)", "update release 1 (1.0.0)"]
+    );
     let same = target.rollback(&cx, &shop(), &ReleaseId("2".into())).await.unwrap();
     assert_eq!(lines(&same.changes), ["keep server", "keep application shop", "keep release 2"]);
     let seen = place.seen();
-    let bodies: Vec<_> = seen.iter().filter(|(line, _)| line.starts_with("PUT")).map(|(_, body)| body.as_str()).collect();
+    let bodies: Vec<_> =
+        seen.iter().filter(|(line, _)| line.starts_with("PUT")).map(|(_, body)| body.as_str()).collect();
     assert_eq!(bodies, [r#"{"release":1}"#, r#"{"release":2}"#]);
 }
 
