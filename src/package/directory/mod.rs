@@ -7,9 +7,11 @@ use crate::app::Application;
 
 mod document;
 mod hosts;
+mod route;
 
 pub use document::{Document, Executor, File, ServedComponent, ServedTrigger, StaticResponse, TriggerRoute, Values};
 pub use hosts::{AllowedHosts, HostsError};
+pub use route::{RouteError, RouteMatch, RoutePattern};
 
 /// What a host that takes packages of the directory format can run, as plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

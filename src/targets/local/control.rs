@@ -1,4 +1,5 @@
 //! What is said over the control socket: JSON over HTTP/1.1 on a Unix socket, spoken by nobody but this program.
+//! `{app}` is percent-encoded.
 //!
 //! | request | answer |
 //! |---|---|

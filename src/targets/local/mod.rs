@@ -20,6 +20,7 @@ mod publish;
 mod readiness;
 pub mod record;
 mod serve;
+pub mod server;
 #[cfg(test)]
 mod stand_in;
 pub mod store;

@@ -57,20 +57,25 @@ pub trait Handler: Send + Sync {
     async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError>;
 }
 
+/// How many calls within the application led to a request: an extension of the request, absent where it came from
+/// outside. The engine puts the one of the request that a component handles into those that it makes meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth(pub u32);
+
 /// Calls that a component makes to its own application, without the network.
 #[async_trait]
 pub trait Internal: Send + Sync {
     /// Calls the component of that id (`http://<id>.spin.internal/…`), whatever its routes.
     async fn component(&self, id: &str, request: Request<Body>) -> Result<Response<Body>, InternalError>;
 
-    /// Calls whatever answers the request's path (`http://self/…`).
+    /// Calls whatever answers the request's path (`http://self/…`); where nothing does, the answer has the status 404.
     async fn own_route(&self, request: Request<Body>) -> Result<Response<Body>, InternalError>;
 }
 
 /// Why a call within an application failed before it reached a component.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InternalError {
-    /// There is no such component, or nothing answers the path.
+    /// There is no such component.
     #[error("nothing in this application answers {0}")]
     NotFound(String),
     /// Components call each other without end.

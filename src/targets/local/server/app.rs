@@ -1,0 +1,228 @@
+//! One application: its port, and which release answers there.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::super::control::AppStatus;
+use super::super::engine::Body;
+use super::super::store::{Record, ReleaseRecord};
+use super::live::{Found, Live, Tools};
+use super::{connections, reply, request};
+
+/// How long to wait before a port that is taken is tried again: doubled each time, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// An application that is recorded.
+pub struct App {
+    tools: Arc<Tools>,
+    name: String,
+    address: SocketAddr,
+    /// One for each request that a component may answer at the same time.
+    permits: Arc<Semaphore>,
+    state: Mutex<State>,
+    closing: CancellationToken,
+    serving: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct State {
+    record: Record,
+    /// What answers.
+    live: Option<Arc<Live>>,
+    /// Why the current release does not answer.
+    problem: Option<String>,
+    /// Why nothing is heard on the port.
+    port_problem: Option<String>,
+}
+
+impl App {
+    /// An application of which nothing is prepared. Listens at once, on `listener` or as soon as the port is free,
+    /// until `closing` is cancelled.
+    pub fn open(
+        tools: &Arc<Tools>,
+        address: SocketAddr,
+        record: Record,
+        listener: Option<TcpListener>,
+        closing: CancellationToken,
+    ) -> Arc<App> {
+        let app = Arc::new(App {
+            tools: tools.clone(),
+            name: record.app.clone(),
+            address,
+            permits: Arc::new(Semaphore::new(usize::try_from(tools.limits.concurrent).unwrap_or(Semaphore::MAX_PERMITS))),
+            state: Mutex::new(State {
+                record,
+                live: None,
+                problem: Some("it is being started".to_owned()),
+                port_problem: None,
+            }),
+            closing,
+            serving: Mutex::new(None),
+        });
+        let serving = tokio::spawn(app.clone().serve(listener));
+        *app.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(serving);
+        app
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn record(&self) -> Record {
+        self.state().record.clone()
+    }
+
+    /// Whether requests get that very release, as soon as the port is free.
+    pub fn serves(&self, release: &ReleaseRecord) -> bool {
+        self.state().live.as_ref().is_some_and(|live| live.release() == release)
+    }
+
+    /// Lets new requests get that release; those in flight finish with the one that they have.
+    pub fn swap(&self, record: Record, live: Arc<Live>) {
+        let mut state = self.state();
+        state.record = record;
+        state.problem = None;
+        let old = state.live.replace(live);
+        drop(state);
+        // May be much: not under the lock.
+        drop(old);
+    }
+
+    /// Says why the current release does not answer.
+    pub fn set_problem(&self, problem: String) {
+        self.state().problem = Some(problem);
+    }
+
+    /// As it is now.
+    pub fn status(&self) -> AppStatus {
+        let state = self.state();
+        let serving = state.live.as_ref().filter(|_| state.port_problem.is_none()).map(|live| live.release().id);
+        AppStatus {
+            record: state.record.clone(),
+            url: self.url(),
+            serving,
+            problem: state.port_problem.clone().or(state.problem.clone()),
+        }
+    }
+
+    /// Where it answers. A server for all addresses is told by the loopback one, which is sure to be this machine's.
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        match address {
+            SocketAddr::V4(_) if address.ip().is_unspecified() => address.set_ip(std::net::Ipv4Addr::LOCALHOST.into()),
+            SocketAddr::V6(_) if address.ip().is_unspecified() => address.set_ip(std::net::Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        format!("http://{address}")
+    }
+
+    /// Closes the port, and waits for what is in flight.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(serving) = serving
+            && let Err(error) = serving.await
+        {
+            tracing::debug!(%error, "an application's port ended badly");
+        }
+        let old = self.state().live.take();
+        drop(old);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn serve(self: Arc<App>, listener: Option<TcpListener>) {
+        let listener = match listener {
+            Some(listener) => listener,
+            None => tokio::select! {
+                () = self.closing.cancelled() => return,
+                listener = self.bind() => listener,
+            },
+        };
+        let answer = {
+            let app = self.clone();
+            move |client, request| app.clone().answer(client, request)
+        };
+        connections::serve(listener, &self.closing, self.tools.limits.time, answer).await;
+    }
+
+    /// Listens on the application's port, however long it takes until it is free.
+    async fn bind(&self) -> TcpListener {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match TcpListener::bind(self.address).await {
+                Ok(listener) => {
+                    if self.state().port_problem.take().is_some() {
+                        self.tools.note(format!("{} answers at {} now", self.name, self.url()));
+                    }
+                    return listener;
+                }
+                Err(error) => self.set_port_problem(port_problem(self.address, &error)),
+            }
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    fn set_port_problem(&self, problem: String) {
+        let before = self.state().port_problem.replace(problem.clone());
+        if before.as_ref() != Some(&problem) {
+            self.tools.warn(format!("{}: {problem}", self.name));
+        }
+    }
+
+    async fn answer(self: Arc<App>, client: SocketAddr, request: Request<Incoming>) -> Response<Body> {
+        let request = match request::from_socket(request, self.address, self.tools.limits.request_body) {
+            Ok(request) => request,
+            Err(why) => return reply::line(StatusCode::BAD_REQUEST, why),
+        };
+        let live = match self.live() {
+            Ok(live) => live,
+            Err(problem) => return reply::line(StatusCode::SERVICE_UNAVAILABLE, &problem),
+        };
+        let path = request.uri().path().to_owned();
+        let (component, arrival) = match live.find(&path) {
+            Found::Reply(response) => return response,
+            Found::Component(component, arrival) => (component, arrival),
+        };
+        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+            return reply::busy(&format!("{} has too many requests at the same time", self.name));
+        };
+        match live.call(component, &arrival, client, request, Some(permit)).await {
+            Ok(response) => response,
+            Err(error) => reply::failure(component.id(), &error),
+        }
+    }
+
+    /// What answers, or why nothing does.
+    fn live(&self) -> Result<Arc<Live>, String> {
+        let state = self.state();
+        state.live.clone().ok_or_else(|| {
+            let problem = state.problem.as_deref().unwrap_or("it is being removed");
+            format!("{} does not answer: {problem}", self.name)
+        })
+    }
+}
+
+/// Why the port is not ours.
+fn port_problem(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => format!("port {} is taken by another program", address.port()),
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
