@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::program::Program;
+use crate::support::component;
 
 fn example(path: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path)
@@ -16,6 +17,15 @@ fn hello_module_is_made_from_its_text() {
     let text = wat::parse_file(example("hello/hello.wat")).expect("the text is right");
     let binary = std::fs::read(example("hello/hello.wasm")).expect("the module is there");
     assert_eq!(text, binary);
+}
+
+#[test]
+fn hello_component_is_made_from_its_text() {
+    let made = component::encode(&example("hello-component/hello.wat"), &example("hello-component/wit"))
+        .expect("text and WIT are right");
+    let binary = std::fs::read(example("hello-component/hello.wasm")).expect("the component is there");
+    assert_eq!(made, binary);
+    assert!(binary.len() <= 10 * 1024, "{} bytes", binary.len());
 }
 
 /// The README's first command, with the stack's program as cargo built it beside this test.

@@ -242,7 +242,7 @@ fn quoted(names: &[String]) -> String {
 
 fn check_http_trigger(app: &Application, trigger: &Trigger, http: &HttpTrigger, findings: &mut Findings) {
     let id = &trigger.id;
-    if http.static_response {
+    if http.static_response.is_some() {
         findings.refuse(
             "E2",
             trigger.at.clone(),

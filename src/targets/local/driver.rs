@@ -56,7 +56,7 @@ impl Local {
         Local {
             info: TargetInfo { name: "local".to_owned(), driver: "local", endpoint },
             capabilities: Capabilities {
-                format: Format::Directory(Arc::new(engine::support())),
+                format: Format::Directory(Arc::new(engine::embedded::support())),
                 name_rules: names::rules(),
                 max_version_length: names::MAX_VERSION_LENGTH,
             },

@@ -4,7 +4,9 @@ use reqwest::StatusCode;
 
 use super::client::ControlError;
 use super::launch::LaunchError;
+use super::lock::LockError;
 use super::paths::PathsError;
+use super::server::ServeError;
 use super::store::StoreError;
 use crate::target::{ErrorKind, TargetError};
 
@@ -81,6 +83,17 @@ pub fn of_release(error: ControlError, operation: impl Into<String>) -> TargetEr
             TargetError::new(ErrorKind::Conflict, operation).because(error).hint(DEPLOY_AGAIN)
         }
         error => of_order(error, operation),
+    }
+}
+
+/// This process could not be the server.
+pub fn of_serve(error: ServeError, operation: impl Into<String>) -> TargetError {
+    match error {
+        ServeError::Store(error) => of_store(error, operation),
+        ServeError::Lock(error @ LockError::Held { .. }) => TargetError::new(ErrorKind::Conflict, operation)
+            .because(error)
+            .hint("use the server that is running, or end it: spin-deploy serve --stop"),
+        error => TargetError::new(ErrorKind::InvalidConfig, operation).because(error),
     }
 }
 

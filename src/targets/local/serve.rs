@@ -1,19 +1,25 @@
 //! The server as a whole: running one in this process, and ending one.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ControlError};
 use super::config::{Config, Serving};
+use super::engine::Engine;
+use super::engine::embedded::{Embedded, EngineError};
 use super::fault;
 use super::lock::{LockError, ServerLock};
 use super::paths::Paths;
+use super::server::{self, Options};
 use crate::target::{Context, ErrorKind, TargetError};
 
+/// The port of the first application; Spin's own. Further ones get the next free ones.
+const FIRST_PORT: u16 = 3000;
 /// How often to look whether a server has gone.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -21,9 +27,17 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 pub async fn serve(config: &Config, serving: Serving, cx: &Context) -> Result<(), TargetError> {
     let operation = || format!("serve {}", config.data_dir.display());
     let paths = config.paths();
-    paths.check().map_err(|error| fault::of_paths(error, operation()))?;
-    let _ = (serving, cx);
-    Err(TargetError::new(ErrorKind::Unexpected, operation()).because(anyhow!("there is no server yet")))
+    let engine = engine(&paths.code_cache)
+        .map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation()).because(error))?;
+    let Serving { listen, limits } = serving;
+    let options = Options { paths, listen, limits, first_port: FIRST_PORT };
+    let served = server::serve(options, engine, Arc::clone(&cx.reporter), cx.cancel.clone()).await;
+    served.map_err(|error| fault::of_serve(error, operation()))
+}
+
+/// What runs the applications.
+fn engine(code_cache: &Path) -> Result<Arc<dyn Engine>, EngineError> {
+    Ok(Arc::new(Embedded::new(code_cache)?))
 }
 
 /// Asks the server to stop and waits until it has gone; says which process it was. `None`: none was running.

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod bindle;
+pub mod component;
 pub mod hippo;
 pub mod memory;
 pub mod recorder;

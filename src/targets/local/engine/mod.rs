@@ -12,6 +12,8 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::{Request, Response};
 
+pub mod embedded;
+
 pub use super::config::Limits;
 use super::logs::ComponentLog;
 use crate::package::directory::{AllowedHosts, Executor, Support};
@@ -165,9 +167,4 @@ pub enum HandleError {
     /// No further instance can be made at the moment.
     #[error("too many instances at the same time")]
     Busy,
-}
-
-/// What the engine that is built in can run, without starting it.
-pub fn support() -> Support {
-    Support { triggers: vec!["http".into()], ..Support::default() }
 }

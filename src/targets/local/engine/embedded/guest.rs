@@ -1,0 +1,162 @@
+//! What belongs to one instance: its store, with all that it may see and use up.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store};
+use wasmtime_wasi::cli::{StdinStream, StdoutStream};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::super::{HandleError, Workload};
+use super::outbound::{self, Outbound};
+use super::output::Output;
+use crate::targets::local::logs::Stream;
+
+/// The data of a store. Modules and components share it: the preview 1 context holds a preview 2 one.
+pub(super) struct Guest {
+    pub(super) wasi: WasiP1Ctx,
+    http: WasiHttpCtx,
+    outbound: Outbound,
+    memory: Memory,
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outbound, table: self.wasi.ctx().table, ctx: &mut self.http }
+    }
+}
+
+/// What differs between two requests to the same component.
+pub(super) struct Stdio<I, O> {
+    pub(super) arguments: Vec<String>,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) stdin: I,
+    pub(super) stdout: O,
+}
+
+/// What all requests to a component share.
+pub(super) struct Host {
+    pub(super) engine: wasmtime::Engine,
+    /// As many as there may be instances, of all components together.
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) workload: Workload,
+}
+
+impl Host {
+    /// The right to make an instance.
+    pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit, HandleError> {
+        self.slots.clone().try_acquire_owned().map_err(|_| HandleError::Busy)
+    }
+
+    /// A store for a single request. It takes turns with others when it computes for long.
+    pub(super) fn store(
+        &self,
+        stdio: Stdio<impl StdinStream + 'static, impl StdoutStream + 'static>,
+    ) -> Result<Store<Guest>, HandleError> {
+        let workload = &self.workload;
+        let mut wasi = WasiCtx::builder();
+        wasi.args(&stdio.arguments).envs(&stdio.environment);
+        wasi.stdin(stdio.stdin).stdout(stdio.stdout).stderr(Output::log(&workload.log, Stream::Err));
+        if let Some(files) = &workload.files {
+            let opened = wasi.preopened_dir(files, "/", FsPerms::ReadOnly);
+            opened.map_err(|error| HandleError::NoAnswer(format!("its files cannot be opened: {error:#}")))?;
+        }
+        outbound::sockets(&mut wasi, workload);
+        let guest = Guest {
+            wasi: wasi.build_p1(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound::new(workload),
+            memory: Memory::new(workload.limits.memory),
+        };
+        let mut store = Store::new(&self.engine, guest);
+        store.limiter(|guest| &mut guest.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        Ok(store)
+    }
+
+    /// Why the guest ended early; the log gets it at length.
+    pub(super) fn failure(&self, store: &Store<Guest>, error: &wasmtime::Error) -> HandleError {
+        if let Some(I32Exit(status)) = error.downcast_ref() {
+            return HandleError::NoAnswer(format!("it exited with status {status}"));
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return HandleError::Busy;
+        }
+        self.log(format_args!("{error:?}"));
+        if store.data().memory.refused {
+            return HandleError::OutOfMemory { limit: self.workload.limits.memory };
+        }
+        let reason = error.root_cause().to_string();
+        HandleError::Trapped(reason.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// The time is up.
+    pub(super) fn timed_out(&self) -> HandleError {
+        let failure = HandleError::TimedOut { limit: self.workload.limits.time };
+        self.log(&failure);
+        failure
+    }
+
+    fn log(&self, text: impl Display) {
+        self.workload.log.write(Stream::Err, text.to_string().as_bytes());
+    }
+}
+
+/// Counts linear memory and tables, and refuses more than is allowed. The guest may survive that; when it does not,
+/// `refused` tells why it trapped.
+struct Memory {
+    limit: u64,
+    used: u64,
+    last: u64,
+    refused: bool,
+}
+
+impl Memory {
+    fn new(limit: u64) -> Memory {
+        Memory { limit, used: 0, last: 0, refused: false }
+    }
+
+    fn grow(&mut self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        if self.used.saturating_add(bytes) > self.limit {
+            self.refused = true;
+            return false;
+        }
+        (self.used, self.last) = (self.used + bytes, bytes);
+        true
+    }
+
+    fn undo(&mut self) {
+        self.used -= std::mem::take(&mut self.last);
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current)))
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.undo();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>())))
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.undo();
+        Ok(())
+    }
+}
