@@ -58,7 +58,8 @@ pub struct RouteUrl {
     pub description: Option<String>,
 }
 
-/// How a run ended well. Every run ends with exactly one [`Event::Finished`] or one [`Event::Failed`].
+/// How a deployment ended well. Every run ends with exactly one [`Event::Finished`], [`Event::Stopped`] or
+/// [`Event::Failed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// What happened, in one word.
@@ -101,6 +102,15 @@ pub struct Uploaded {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+/// How a server ended that was asked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The server's process; `None`: none was running.
+    pub pid: Option<u32>,
+    /// How long the whole run took.
+    pub elapsed: Duration,
 }
 
 /// How a run ended badly.
@@ -158,8 +168,10 @@ pub enum Event {
     Retrying { what: String, reason: String, attempt: u32, delay: Duration },
     /// Still waiting, and for what.
     Waiting { what: String, elapsed: Duration },
-    /// The last event of a run that ended well.
+    /// The last event of a deployment that ended well.
     Finished(Box<Finished>),
+    /// The last event of a server that was stopped, and of a run that stopped one.
+    Stopped(Stopped),
     /// The last event of a run that ended badly.
     Failed(Box<Failed>),
 }

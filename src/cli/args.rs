@@ -1,5 +1,6 @@
 //! Exactly what was typed: no decisions here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,12 +13,19 @@ use crate::ui::Verbosity;
 
 /// What stands below the options.
 pub const AFTER_HELP: &str = "\
-Example:
-  HIPPO_TOKEN=… spin-deploy --hippo-url https://hippo.example.com \\
-    --bindle-server https://bindle.example.com/v1
+Examples:
+  spin-deploy --target local
+  HIPPO_TOKEN=… spin-deploy --hippo-url https://hippo.test --bindle-server https://bindle.test/v1
 
 Exit codes: 0 live · 2 usage · 3 application · 4 login · 5 network · 6 upload · 7, 8 release ·
 9 unknown · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.";
+
+/// What stands below the options of `serve`.
+pub const AFTER_SERVE_HELP: &str = "\
+A deploy to the target local starts a server in the background where none is running. Run it yourself
+to have it watched over: by systemd, in a container. What the options of Serving say can be said with
+variables, too, which a deploy hands to the server that it starts: SPIN_DEPLOY_LISTEN,
+SPIN_DEPLOY_MAX_MEMORY, and so on.";
 
 /// The longest time to wait that makes sense.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,6 +39,8 @@ pub struct DeployArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub local: LocalArgs,
     #[command(flatten)]
     pub hippo: HippoArgs,
     #[command(flatten)]
@@ -79,6 +89,64 @@ pub struct ConnectionArgs {
     /// Send credentials over plain HTTP to other machines
     #[arg(long)]
     pub allow_insecure_credentials: bool,
+}
+
+/// What the local target and its server need.
+#[derive(Args)]
+#[command(next_help_heading = "Local")]
+pub struct LocalArgs {
+    /// Where apps are stored [default: in your home] [env: SPIN_DEPLOY_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The options of `serve`.
+#[derive(Args)]
+pub struct ServeArgs {
+    /// Ask the running server to stop, and wait until it has
+    #[arg(long)]
+    pub stop: bool,
+
+    /// Leave the terminal that this was started from: what a deploy does when no server is running
+    #[arg(long, hide = true, conflicts_with = "stop")]
+    pub detached: bool,
+
+    #[command(flatten)]
+    pub local: LocalArgs,
+    #[command(flatten)]
+    pub serving: ServingArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How to serve. Taken apart by the settings, which read the variables of the same meaning.
+#[derive(Args)]
+#[command(next_help_heading = "Serving")]
+#[group(id = "serving", multiple = true, conflicts_with = "stop")]
+pub struct ServingArgs {
+    /// The address to serve on [default: 127.0.0.1]
+    #[arg(long, value_name = "IP", value_parser = NonEmptyStringValueParser::new())]
+    pub listen: Option<String>,
+
+    /// Memory of one request [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
+    pub max_memory: Option<String>,
+
+    /// Time of one request [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = NonEmptyStringValueParser::new())]
+    pub max_time: Option<String>,
+
+    /// Requests of an app at once [default: 100]
+    #[arg(long, value_name = "NUMBER", value_parser = NonEmptyStringValueParser::new())]
+    pub max_requests: Option<String>,
+
+    /// Length of a request's body [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
+    pub max_request_body: Option<String>,
+
+    /// Length of an answer's body [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
+    pub max_response_body: Option<String>,
 }
 
 /// What the Hippo target needs.
@@ -132,7 +200,7 @@ pub struct HippoArgs {
 
 /// How to package it.
 #[derive(Args)]
-#[command(next_help_heading = "Packaging")]
+#[command(next_help_heading = "Packaging and waiting")]
 pub struct PackagingArgs {
     /// Build metadata for the version [default: made from the content]
     #[arg(long, value_name = "META", value_parser = build_info, conflicts_with = "no_buildinfo")]
@@ -145,7 +213,7 @@ pub struct PackagingArgs {
 
 /// How long to wait.
 #[derive(Args)]
-#[command(next_help_heading = "Waiting")]
+#[command(next_help_heading = "Packaging and waiting")]
 pub struct WaitingArgs {
     /// How long to wait for an answer: 90s, 2m, 0 (not at all)
     #[arg(long, value_name = "DURATION", default_value = "5m", alias = "readiness-timeout", value_parser = timeout)]
@@ -211,17 +279,13 @@ impl DeployArgs {
             (Key::BindleUsername, &self.hippo.bindle_username),
             (Key::BindlePassword, &self.hippo.bindle_password),
         ];
-        for (key, text) in texts {
-            if let Some(text) = text {
-                layer.set(key, text, Origin::Flag(key.flag()));
-            }
-        }
-        let paths = [(Key::CaCert, &self.connection.ca_cert), (Key::SigningKey, &self.hippo.signing_key)];
-        for (key, path) in paths {
-            if let Some(path) = path {
-                layer.set(key, path, Origin::Flag(key.flag()));
-            }
-        }
+        set(&mut layer, texts);
+        let paths = [
+            (Key::CaCert, &self.connection.ca_cert),
+            (Key::SigningKey, &self.hippo.signing_key),
+            (Key::DataDir, &self.local.data_dir),
+        ];
+        set(&mut layer, paths);
         let switches = [
             (Key::Insecure, self.connection.insecure),
             (Key::AllowInsecureCredentials, self.connection.allow_insecure_credentials),
@@ -233,6 +297,33 @@ impl DeployArgs {
             }
         }
         layer
+    }
+}
+
+impl ServeArgs {
+    /// The layer of settings that the flags make.
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::default();
+        set(&mut layer, [(Key::DataDir, &self.local.data_dir)]);
+        let texts = [
+            (Key::Listen, &self.serving.listen),
+            (Key::MaxMemory, &self.serving.max_memory),
+            (Key::MaxTime, &self.serving.max_time),
+            (Key::MaxRequests, &self.serving.max_requests),
+            (Key::MaxRequestBody, &self.serving.max_request_body),
+            (Key::MaxResponseBody, &self.serving.max_response_body),
+        ];
+        set(&mut layer, texts);
+        layer
+    }
+}
+
+/// Sets what was given.
+fn set<'a, T: Into<OsString> + Clone + 'a>(layer: &mut Layer, values: impl IntoIterator<Item = (Key, &'a Option<T>)>) {
+    for (key, value) in values {
+        if let Some(value) = value {
+            layer.set(key, value.clone(), Origin::Flag(key.flag()));
+        }
     }
 }
 

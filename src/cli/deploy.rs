@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::deploy::{self, Ending, Outcome, Request};
 use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
@@ -12,21 +12,20 @@ use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::{Environment, VARIABLES};
 use crate::settings::{self, Layer, Setting, Settings};
-use crate::target::Context;
+use crate::target::{Context, TargetError};
 use crate::targets::{self, DRIVERS, Driver};
 
 use super::args::DeployArgs;
+use super::machine::{block_on, machine, own_directories};
 use super::signals::{self, Stop};
 use super::watch::Watch;
 use super::{ExitCode, Failure, NAME};
 
 /// Names closer than this (Jaro, 0 to 1) are taken for slips.
 const NEAR: f64 = 0.7;
-/// How long the last record may take after a second signal.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Decides the settings and deploys.
-pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Finished, Failure> {
+pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
     let flags = args.layer();
     for message in exposed_secrets(&flags) {
@@ -42,14 +41,9 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     // Not the request: it holds the values of variables, which may be secret.
     tracing::debug!(?settings, "decided");
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
-    let outcome = runtime.block_on(until_stopped(driver, &settings.config(), &request, watch));
-    // Whatever still runs on a blocking thread after a second Ctrl-C is not waited for.
-    runtime.shutdown_background();
-    Ok(finished(&outcome?, started))
+    let config = settings.config(&machine(environment)?);
+    let outcome = block_on(until_stopped(driver, &config, &request, watch))?;
+    Ok(Event::Finished(Box::new(finished(&outcome, started))))
 }
 
 /// Deploys, unless the user loses patience.
@@ -65,7 +59,7 @@ async fn until_stopped(
         let message = "stopping when nothing is in flight any more; once more stops at once";
         move || watch.report(Event::Note { message: message.to_owned() })
     };
-    signals::listen(stop.clone(), on_cancel, exit_if_stuck)
+    signals::listen(stop.clone(), on_cancel, signals::exit_if_stuck)
         .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
     let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently };
     tokio::select! {
@@ -74,23 +68,25 @@ async fn until_stopped(
     }
 }
 
-/// Ends the process when the regular end does not come, because nobody takes our output any more.
-#[expect(clippy::exit, reason = "the last resort after a second signal")]
-fn exit_if_stuck() {
-    std::thread::sleep(LAST_WORDS);
-    std::process::exit(ExitCode::Cancelled.number().into());
-}
-
 async fn connect_and_deploy(
     driver: &Driver,
     config: &targets::Config,
     request: &Request,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let target = (driver.connect)(config)?;
+    let target = (driver.connect)(config).map_err(|error| without_hippo(driver, config, error))?;
     let client = Client::new(&config.http)?;
     let fetch = Downloader { client, cache: cache(), reporter: Arc::clone(&cx.reporter) };
     Ok(deploy::run(cx, target.as_ref(), &fetch, request).await?)
+}
+
+/// Where nothing is said of Hippo, the default, another target may be what is wanted.
+fn without_hippo(driver: &Driver, config: &targets::Config, error: TargetError) -> Failure {
+    let failure = Failure::from(error);
+    match driver.kind == "hippo" && config.hippo.url.is_none() && config.hippo.bindle_url.is_none() {
+        true => failure.hint("to serve it on this machine: spin-deploy --target local"),
+        false => failure,
+    }
 }
 
 /// What is known when everything was dropped.
@@ -109,7 +105,7 @@ fn aborted(step: Option<Step>) -> Failure {
 
 /// Where downloads are kept.
 fn cache() -> PathBuf {
-    match directories::ProjectDirs::from("", "", NAME) {
+    match own_directories() {
         Some(directories) => directories.cache_dir().to_owned(),
         // Not even a home directory: contents are checked against their digests anyway.
         None => std::env::temp_dir().join(NAME),
@@ -210,7 +206,9 @@ mod tests {
         assert_eq!(near.message, "there is no target \"hipo\", which SPIN_DEPLOY_TARGET names: did you mean hippo?");
         let far = driver(&target("kubernetes")).unwrap_err();
         assert!(far.message.ends_with("names"), "{}", far.message);
-        assert_eq!(far.hints, ["one of these: hippo (Hippo on Nomad, with a Bindle registry)"]);
+        let known =
+            "hippo (Hippo on Nomad, with a Bindle registry), local (this machine: stores the app and serves it)";
+        assert_eq!(far.hints, [format!("one of these: {known}")]);
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl From<SettingsError> for Failure {
             SettingsError::NotUnicode { .. }
             | SettingsError::Url { .. }
             | SettingsError::NotASwitch { .. }
+            | SettingsError::Unusable { .. }
             | SettingsError::TokenAndLogin { .. }
             | SettingsError::HalfBindleLogin { .. } => ExitCode::Usage,
             SettingsError::HalfHippoLogin { .. } => ExitCode::Unauthenticated,

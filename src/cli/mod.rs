@@ -8,7 +8,9 @@ mod deploy;
 mod exit_code;
 mod failure;
 mod logging;
+mod machine;
 mod panic;
+mod serve;
 mod signals;
 mod watch;
 
@@ -23,7 +25,7 @@ use jiff::Timestamp;
 use crate::event::{Event, Reporter};
 use crate::settings::env::Environment;
 use crate::ui::{self, Human, Json, Streams};
-use args::{Colour, DeployArgs, Format, OutputArgs};
+use args::{Colour, DeployArgs, Format, OutputArgs, ServeArgs};
 use failure::Failure;
 use watch::Watch;
 
@@ -49,6 +51,9 @@ enum Command {
     /// Package, upload, release and wait: what happens without a command, too.
     #[command(after_help = args::AFTER_HELP)]
     Deploy(Box<DeployArgs>),
+    /// Serve what was deployed to the target local: a deploy starts this by itself
+    #[command(after_help = args::AFTER_SERVE_HELP)]
+    Serve(Box<ServeArgs>),
 }
 
 /// Parses and runs. `args` begin with the program's own name.
@@ -62,31 +67,40 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
     };
     logging::start(environment);
     match cli.command {
-        None => conclude(reporter(&cli.deploy.output, environment, streams), |watch| {
+        None => conclude(reporter(&cli.deploy.output, environment, streams, None), |watch| {
             deploy::run(&cli.deploy, environment, watch)
         }),
         Some(Command::Deploy(args)) => {
-            conclude(reporter(&args.output, environment, streams), |watch| deploy::run(&args, environment, watch))
+            conclude(reporter(&args.output, environment, streams, None), |watch| deploy::run(&args, environment, watch))
+        }
+        Some(Command::Serve(args)) => {
+            let timestamps = (!args.stop).then_some(Timestamp::now as fn() -> Timestamp);
+            conclude(reporter(&args.output, environment, streams, timestamps), |watch| {
+                serve::run(&args, environment, watch)
+            })
         }
     }
 }
 
-/// Runs a command and reports how it ended: exactly one last event, whatever happens.
-fn conclude(
-    reporter: Arc<dyn Reporter>,
-    command: impl FnOnce(&Arc<Watch>) -> Result<crate::event::Finished, Failure>,
-) -> ExitCode {
+/// Runs a command and reports how it ended, which it says itself where it ended well: exactly one last event, whatever
+/// happens.
+fn conclude(reporter: Arc<dyn Reporter>, command: impl FnOnce(&Arc<Watch>) -> Result<Event, Failure>) -> ExitCode {
     let watch = Arc::new(Watch::new(reporter));
     let (event, code) = match panic::catch(|| command(&watch)) {
-        Ok(finished) => (Event::Finished(Box::new(finished)), ExitCode::Success),
+        Ok(last) => (last, ExitCode::Success),
         Err(failure) => (failure.event(), failure.code),
     };
     watch.report(event);
     code
 }
 
-/// Who hears of the run.
-fn reporter(output: &OutputArgs, environment: &Environment, streams: Streams) -> Arc<dyn Reporter> {
+/// Who hears of the run. `timestamps` gives the time that stands before each line for people.
+fn reporter(
+    output: &OutputArgs,
+    environment: &Environment,
+    streams: Streams,
+    timestamps: Option<fn() -> Timestamp>,
+) -> Arc<dyn Reporter> {
     match output.format {
         Format::Json => Arc::new(Json::new(streams.out, Timestamp::now)),
         Format::Human => {
@@ -94,6 +108,7 @@ fn reporter(output: &OutputArgs, environment: &Environment, streams: Streams) ->
                 verbosity: output.verbosity(),
                 colour: coloured(output.color, environment, streams.err_is_terminal),
                 moving: streams.err_is_terminal && !environment.dumb_terminal(),
+                timestamps,
             };
             Arc::new(Human::new(streams, look))
         }

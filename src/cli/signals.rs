@@ -9,8 +9,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::ExitCode;
+
 /// Signals this close to the first are its twins.
 const TWINS: Duration = Duration::from_secs(1);
+
+/// How long the last record may take after a second signal.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the user wants. Both are cancelled, `gently` first.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +54,13 @@ pub fn listen(
         }
     });
     Ok(())
+}
+
+/// Ends the process when the regular end does not come, because nobody takes our output any more.
+#[expect(clippy::exit, reason = "the last resort after a second signal")]
+pub fn exit_if_stuck() {
+    std::thread::sleep(LAST_WORDS);
+    std::process::exit(ExitCode::Cancelled.number().into());
 }
 
 /// Tells the signals of one wish from those of another.

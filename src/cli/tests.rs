@@ -3,13 +3,24 @@
 use super::*;
 use crate::settings::Key;
 
+fn command(words: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once(NAME).chain(words.split_whitespace()))
+}
+
 fn parse(words: &str) -> Result<DeployArgs, clap::Error> {
-    let words = std::iter::once(NAME).chain(words.split_whitespace());
-    let cli = Cli::try_parse_from(words)?;
+    let cli = command(words)?;
     Ok(match cli.command {
         None => cli.deploy,
         Some(Command::Deploy(args)) => *args,
+        Some(Command::Serve(_)) => panic!("{words} is no deploy"),
     })
+}
+
+fn parse_serve(words: &str) -> Result<ServeArgs, clap::Error> {
+    match command(words)?.command {
+        Some(Command::Serve(args)) => Ok(*args),
+        _ => panic!("{words} is no serve"),
+    }
 }
 
 fn help(command: &mut clap::Command) -> String {
@@ -39,6 +50,44 @@ fn the_help_of_the_word_has_the_same_options() {
     command.build();
     let of_word = help(command.find_subcommand_mut("deploy").unwrap());
     assert_eq!(options(&of_word), options(&help(&mut command)));
+}
+
+#[test]
+fn the_help_of_serve_fits_a_screen() {
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    let help = help(command.find_subcommand_mut("serve").unwrap());
+    assert!(help.lines().count() <= 40, "{} lines", help.lines().count());
+    assert!(help.lines().all(|line| line.chars().count() <= 100));
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn what_is_typed_after_serve_reaches_the_settings() {
+    let words = "--data-dir d --listen 0.0.0.0 --max-memory 1MiB --max-time 1s --max-requests 1 \
+        --max-request-body 1KiB --max-response-body 1KiB";
+    let layer = parse_serve(&format!("serve {words}")).unwrap().layer();
+    let keys = [
+        Key::DataDir,
+        Key::Listen,
+        Key::MaxMemory,
+        Key::MaxTime,
+        Key::MaxRequests,
+        Key::MaxRequestBody,
+        Key::MaxResponseBody,
+    ];
+    for key in keys {
+        assert_eq!(layer.origin(key), Some(crate::settings::Origin::Flag(key.flag())));
+    }
+    assert!(parse("--data-dir d").unwrap().layer().has(Key::DataDir));
+}
+
+#[test]
+fn stopping_a_server_takes_no_limits() {
+    assert!(parse_serve("serve --stop --data-dir d").unwrap().stop);
+    for words in ["serve --stop --listen ::", "serve --stop --max-memory 1MiB", "serve --stop --detached", "serve x"] {
+        assert!(parse_serve(words).is_err(), "{words}");
+    }
 }
 
 #[test]

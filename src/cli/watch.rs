@@ -41,7 +41,7 @@ impl Reporter for Watch {
         }
         match &event {
             Event::StepStarted { step, .. } => seen.step = Some(*step),
-            Event::Finished(_) | Event::Failed(_) => seen.ended = true,
+            Event::Finished(_) | Event::Stopped(_) | Event::Failed(_) => seen.ended = true,
             _ => {}
         }
         self.reporter.report(event);

@@ -16,6 +16,11 @@ use super::{Config, HttpError, Kind, Repeat, Request, Response, RetryNotice, Saf
 
 /// How long a connection may take, names and TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection within this machine may take.
+#[cfg(unix)]
+const CONNECT_HERE: Duration = Duration::from_secs(2);
+/// Who asks.
+const USER_AGENT: &str = concat!("spin-deploy/", env!("CARGO_PKG_VERSION"));
 /// How long to wait for an answer after the body went, where the request does not say.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a body, in either direction, may stand still.
@@ -91,7 +96,7 @@ impl Client {
                 .dns_resolver(dns::Resolver)
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(CONNECT)
-                .user_agent(concat!("spin-deploy/", env!("CARGO_PKG_VERSION")))
+                .user_agent(USER_AGENT)
         };
         let built = "a client without identity, proxy or certificates of its own is always valid";
         let inner = Inner {
@@ -101,6 +106,29 @@ impl Client {
             jitter: Mutex::new(jitter),
         };
         Ok(Client { inner: Arc::new(inner) })
+    }
+
+    /// Makes a client that speaks over a Unix socket, whatever host a request names. No connection is kept.
+    #[cfg(unix)]
+    pub fn over_socket(path: &std::path::Path) -> Client {
+        let tls = tls::config(&Config::default()).expect("without a CA file nothing can be wrong");
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .unix_socket(path)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_HERE)
+            .pool_max_idle_per_host(0)
+            .user_agent(USER_AGENT)
+            .build()
+            .expect("a client without identity, proxy or certificates of its own is always valid");
+        let inner = Inner {
+            direct: client.clone(),
+            outward: client,
+            allow_insecure_credentials: false,
+            jitter: Mutex::new(fastrand::Rng::new()),
+        };
+        Client { inner: Arc::new(inner) }
     }
 
     /// The delays between attempts at something, for loops above a single request.

@@ -40,6 +40,13 @@ pub const VARIABLES: &[Variable] = &[
     setting("SPIN_DEPLOY_SIGNING_KEY", Key::SigningKey, "the file with the key that signs invoices"),
     setting("SPIN_DEPLOY_CA_CERT", Key::CaCert, "a PEM file with further certificate authorities"),
     setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo, "true: versions get no build metadata"),
+    setting("SPIN_DEPLOY_DATA_DIR", Key::DataDir, "where applications are stored that this machine serves"),
+    setting("SPIN_DEPLOY_LISTEN", Key::Listen, "the address that they are served on"),
+    setting("SPIN_DEPLOY_MAX_MEMORY", Key::MaxMemory, "the memory of a request"),
+    setting("SPIN_DEPLOY_MAX_TIME", Key::MaxTime, "the time of a request"),
+    setting("SPIN_DEPLOY_MAX_REQUESTS", Key::MaxRequests, "requests of an application at the same time"),
+    setting("SPIN_DEPLOY_MAX_REQUEST_BODY", Key::MaxRequestBody, "the length of a request's body"),
+    setting("SPIN_DEPLOY_MAX_RESPONSE_BODY", Key::MaxResponseBody, "the length of an answer's body"),
     other(NO_COLOR, "anything: no colours"),
     other(TERM, "dumb: neither colours nor moving lines"),
     other(SPIN_BIN_PATH, "set by Spin when it runs this as a plugin"),
@@ -108,6 +115,16 @@ impl Environment {
         self.get(SPIN_DEPLOY_LOG).map(|filter| filter.to_string_lossy().into_owned())
     }
 
+    /// What a server in the background inherits: where its user's directories are, and which log records are wanted.
+    pub fn inherited(&self) -> Vec<(OsString, OsString)> {
+        const NAMES: [&str; 5] = ["HOME", "PATH", "TMPDIR", "LANG", SPIN_DEPLOY_LOG];
+        let passed_on = |name: &OsStr| {
+            NAMES.iter().any(|known| name == *known) || name.to_str().is_some_and(|name| name.starts_with("XDG_"))
+        };
+        let variables = self.0.iter().filter(|(name, _)| passed_on(name));
+        variables.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// A variable's value; an empty one counts as unset.
     fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
@@ -139,6 +156,14 @@ mod tests {
     fn every_secret_has_a_variable() {
         let secrets: Vec<Key> = VARIABLES.iter().filter(|variable| variable.secret).filter_map(|v| v.key).collect();
         assert_eq!(secrets, [Key::HippoToken, Key::HippoPassword, Key::BindlePassword]);
+    }
+
+    #[test]
+    fn a_server_inherits_no_secrets() {
+        let given = ["HIPPO_TOKEN", "HOME", "PATH", "SECRET", "SPIN_DEPLOY_LOG", "SPIN_DEPLOY_TARGET", "XDG_DATA_HOME"];
+        let environment: Environment = given.iter().map(|name| (*name, "x")).collect();
+        let names: Vec<_> = environment.inherited().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["HOME", "PATH", "SPIN_DEPLOY_LOG", "XDG_DATA_HOME"]);
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub enum SettingsError {
     /// A value that has to mean yes or no does not.
     #[error("could not tell whether {origin} means yes or no: {value:?}")]
     NotASwitch { origin: Origin, value: String },
+    /// A value that is no address, size, number or duration, or none that makes sense.
+    #[error("could not use {origin}: {value:?} {why}")]
+    Unusable { origin: Origin, value: String, why: &'static str, example: &'static str },
     /// Two ways to say who we are, on one layer.
     #[error("{token} cannot be used together with {login}")]
     TokenAndLogin { token: Origin, login: Origin },
@@ -45,6 +48,7 @@ impl SettingsError {
                 problem.example().map(|url| assign(*origin, &url)).into_iter().collect()
             }
             SettingsError::NotASwitch { origin, .. } => vec![assign(*origin, "true"), assign(*origin, "false")],
+            SettingsError::Unusable { origin, example, .. } => vec![assign(*origin, example)],
             SettingsError::TokenAndLogin { token, login } => vec![format!("leave out {token} or {login}")],
             SettingsError::HalfHippoLogin { missing, .. } | SettingsError::HalfBindleLogin { missing, .. } => {
                 vec![set_one(*missing)]

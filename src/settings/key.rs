@@ -35,6 +35,20 @@ pub enum Key {
     AllowInsecureCredentials,
     /// No build metadata.
     NoBuildinfo,
+    /// Where applications are stored that this machine serves.
+    DataDir,
+    /// The address that they are served on.
+    Listen,
+    /// The memory of a request.
+    MaxMemory,
+    /// The time of a request.
+    MaxTime,
+    /// Requests of an application at the same time.
+    MaxRequests,
+    /// The length of a request's body.
+    MaxRequestBody,
+    /// The length of an answer's body.
+    MaxResponseBody,
 }
 
 impl Key {
@@ -56,6 +70,13 @@ impl Key {
         Key::Insecure,
         Key::AllowInsecureCredentials,
         Key::NoBuildinfo,
+        Key::DataDir,
+        Key::Listen,
+        Key::MaxMemory,
+        Key::MaxTime,
+        Key::MaxRequests,
+        Key::MaxRequestBody,
+        Key::MaxResponseBody,
     ];
 
     /// The flag that sets it.
@@ -77,6 +98,13 @@ impl Key {
             Key::Insecure => "--insecure",
             Key::AllowInsecureCredentials => "--allow-insecure-credentials",
             Key::NoBuildinfo => "--no-buildinfo",
+            Key::DataDir => "--data-dir",
+            Key::Listen => "--listen",
+            Key::MaxMemory => "--max-memory",
+            Key::MaxTime => "--max-time",
+            Key::MaxRequests => "--max-requests",
+            Key::MaxRequestBody => "--max-request-body",
+            Key::MaxResponseBody => "--max-response-body",
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod env;
 mod error;
 mod key;
 mod layer;
+mod local;
 mod url;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::{http, targets};
 pub use error::SettingsError;
 pub use key::Key;
 pub use layer::{Layer, Layers, Origin, Setting};
+pub use local::{Local, Machine};
 pub use url::UrlProblem;
 
 /// The target when nothing else is said.
@@ -55,13 +57,15 @@ pub struct Settings {
     pub allow_insecure_credentials: Setting<bool>,
     /// Whether versions stay without build metadata.
     pub no_buildinfo: Setting<bool>,
+    /// What serving on this machine needs.
+    pub local: Local,
     /// What the user should know about how this was decided.
     pub notes: Vec<String>,
 }
 
 impl Settings {
-    /// What drivers are made from.
-    pub fn config(&self) -> targets::Config {
+    /// What drivers are made from, on this machine.
+    pub fn config(&self, machine: &Machine) -> targets::Config {
         targets::Config {
             http: http::Config {
                 ca_cert: value(&self.ca_cert),
@@ -78,6 +82,7 @@ impl Settings {
                 domain: value(&self.domain),
                 app_url: value(&self.app_url),
             },
+            local: self.local.config(machine),
         }
     }
 }
@@ -104,6 +109,7 @@ pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
         insecure: layers.switch(Key::Insecure)?,
         allow_insecure_credentials: layers.switch(Key::AllowInsecureCredentials)?,
         no_buildinfo: layers.switch(Key::NoBuildinfo)?,
+        local: Local::resolve(&layers)?,
         notes,
     })
 }

@@ -3,6 +3,9 @@
 pub mod hippo;
 #[cfg(all(unix, feature = "local"))]
 pub mod local;
+#[cfg(not(all(unix, feature = "local")))]
+#[path = "local/absent.rs"]
+pub mod local;
 
 use crate::http;
 use crate::target::{Target, TargetError};
@@ -19,8 +22,10 @@ pub struct Driver {
 }
 
 /// All drivers. A plain list, so that it can be found by searching.
-pub const DRIVERS: &[Driver] =
-    &[Driver { kind: "hippo", summary: "Hippo on Nomad, with a Bindle registry", connect: hippo::connect }];
+pub const DRIVERS: &[Driver] = &[
+    Driver { kind: "hippo", summary: "Hippo on Nomad, with a Bindle registry", connect: hippo::connect },
+    Driver { kind: "local", summary: "this machine: stores the app and serves it", connect: local::connect },
+];
 
 /// The decided settings that drivers are made from.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +34,8 @@ pub struct Config {
     pub http: http::Config,
     /// Hippo's own.
     pub hippo: hippo::Config,
+    /// This machine's own; `None`: no directory for data is known.
+    pub local: Option<local::Config>,
 }
 
 /// The driver of that name.

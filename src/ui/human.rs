@@ -4,12 +4,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 
 use super::live::Live;
 use super::text;
 use super::transfers::{Transfer, Transfers};
 use super::{Sink, Streams};
-use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step};
+use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped};
 
 const PLAIN: Style = Style::new();
 const FAINT: Style = Style::new().dimmed();
@@ -42,6 +43,8 @@ pub struct Look {
     pub colour: bool,
     /// Whether stderr is a terminal on which lines may move.
     pub moving: bool,
+    /// What gives the time that stands before each line, where one does.
+    pub timestamps: Option<fn() -> Timestamp>,
 }
 
 /// Writes events for people.
@@ -75,6 +78,7 @@ impl Reporter for Human {
         let mut state = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match (event, state.look.verbosity) {
             (Event::Finished(finished), _) => state.finished(&finished),
+            (Event::Stopped(stopped), verbosity) if verbosity > Verbosity::Quiet => state.stopped(&stopped),
             (Event::Failed(failed), _) => state.failed(&failed),
             (_, Verbosity::Quiet) => {}
             (event, _) => state.progress(event),
@@ -97,7 +101,7 @@ impl State {
             Event::TransferStarted { .. } | Event::TransferProgress { .. } | Event::TransferFinished { .. } => {
                 self.transfer(&event);
             }
-            Event::Finished(_) | Event::Failed(_) => {}
+            Event::Finished(_) | Event::Stopped(_) | Event::Failed(_) => {}
         }
     }
 
@@ -163,6 +167,15 @@ impl State {
         }
     }
 
+    fn stopped(&mut self, stopped: &Stopped) {
+        self.clear();
+        let line = match stopped.pid {
+            Some(pid) => format!("the server (process {pid}), {} in all", text::duration(stopped.elapsed)),
+            None => "no server was running".to_owned(),
+        };
+        self.say(GOOD, "stopped: ", &line);
+    }
+
     fn failed(&mut self, failed: &Failed) {
         self.clear();
         self.say(BAD, "error: ", &failed.message);
@@ -192,7 +205,9 @@ impl State {
     /// Prints one line: a beginning of ours, and what others may have written, made harmless.
     fn say(&mut self, style: Style, ours: &str, theirs: &str) {
         let ours = if self.look.colour { format!("{style}{ours}{style:#}") } else { ours.to_owned() };
-        let line = format!("{ours}{}\n", text::harmless(theirs));
+        // Milliseconds in UTC: `2026-08-01T09:30:00.000Z`.
+        let time = self.look.timestamps.map(|now| format!("{:.3} ", now())).unwrap_or_default();
+        let line = format!("{time}{ours}{}\n", text::harmless(theirs));
         let err: &mut Sink = &mut self.streams.err;
         match &self.live {
             // There is no better place to complain about it.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Sink;
-use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl};
+use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Stopped};
 
 /// The version of the format.
 const VERSION: u8 = 1;
@@ -99,6 +99,7 @@ enum Body<'a> {
     Retrying { what: &'a str, reason: &'a str, attempt: u32, delay_ms: u64 },
     Waiting { what: &'a str, elapsed_ms: u64 },
     Finished(FinishedBody<'a>),
+    Stopped { pid: Option<u32>, elapsed_ms: u64 },
     Failed { error: ErrorBody<'a> },
 }
 
@@ -169,6 +170,7 @@ impl<'a> Body<'a> {
             }
             Event::Waiting { what, elapsed } => Body::Waiting { what, elapsed_ms: millis(*elapsed) },
             Event::Finished(finished) => Body::Finished(FinishedBody::of(finished)),
+            Event::Stopped(Stopped { pid, elapsed }) => Body::Stopped { pid: *pid, elapsed_ms: millis(*elapsed) },
             Event::Failed(failed) => Body::Failed { error: ErrorBody::of(failed) },
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
-use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Uploaded};
+use crate::event::{
+    Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped, Uploaded,
+};
 
 /// A stream that remembers.
 #[derive(Clone, Default)]
@@ -32,6 +34,10 @@ impl Paper {
 
 /// What a run prints on stdout and on stderr.
 fn human(verbosity: Verbosity, colour: bool, events: Vec<Event>) -> (String, String) {
+    looking(Look { verbosity, colour, moving: false, timestamps: None }, events)
+}
+
+fn looking(look: Look, events: Vec<Event>) -> (String, String) {
     let (out, err) = (Paper::default(), Paper::default());
     let streams = Streams {
         out: Box::new(out.clone()),
@@ -39,14 +45,18 @@ fn human(verbosity: Verbosity, colour: bool, events: Vec<Event>) -> (String, Str
         out_is_terminal: false,
         err_is_terminal: false,
     };
-    let human = Human::new(streams, Look { verbosity, colour, moving: false });
+    let human = Human::new(streams, look);
     events.into_iter().for_each(|event| human.report(event));
     (out.read(), err.read())
 }
 
+fn noon() -> Timestamp {
+    Timestamp::from_millisecond(1_785_576_600_250).unwrap()
+}
+
 fn json(events: Vec<Event>) -> String {
     let out = Paper::default();
-    let json = Json::new(Box::new(out.clone()), || Timestamp::from_millisecond(1_785_576_600_250).unwrap());
+    let json = Json::new(Box::new(out.clone()), noon);
     events.into_iter().for_each(|event| json.report(event));
     out.read()
 }
@@ -231,4 +241,37 @@ fn a_reader_that_went_away_is_no_trouble() {
     }
     let json = Json::new(Box::new(Gone), Timestamp::now);
     good_run().into_iter().for_each(|event| json.report(event));
+}
+
+fn stopped(pid: Option<u32>) -> Event {
+    Event::Stopped(Stopped { pid, elapsed: Duration::from_secs(90) })
+}
+
+#[test]
+fn a_stop_says_what_was_stopped() {
+    let said = |pid| human(Verbosity::Normal, false, vec![stopped(pid)]);
+    assert_eq!(said(Some(4711)), (String::new(), "stopped: the server (process 4711), 90 s in all\n".to_owned()));
+    assert_eq!(said(None), (String::new(), "stopped: no server was running\n".to_owned()));
+    assert_eq!(human(Verbosity::Quiet, false, vec![stopped(None)]), (String::new(), String::new()));
+}
+
+#[test]
+fn machines_hear_of_a_stop() {
+    let record = |pid: &str| {
+        format!(
+            "{{\"v\":1,\"time\":\"2026-08-01T09:30:00.250Z\",\"event\":\"stopped\",\"pid\":{pid},\"elapsed_ms\":90000}}\n"
+        )
+    };
+    assert_eq!(json(vec![stopped(Some(4711))]), record("4711"));
+    assert_eq!(json(vec![stopped(None)]), record("null"));
+}
+
+#[test]
+fn a_server_dates_its_lines() {
+    let look = Look { verbosity: Verbosity::Normal, colour: false, moving: false, timestamps: Some(noon) };
+    let (_, err) = looking(look, vec![Event::Note { message: "listening".to_owned() }, stopped(None)]);
+    assert_eq!(
+        err,
+        "2026-08-01T09:30:00.250Z note: listening\n2026-08-01T09:30:00.250Z stopped: no server was running\n"
+    );
 }

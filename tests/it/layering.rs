@@ -29,7 +29,7 @@ const OUTER: &[&str] = &["cli", "lib", "main"];
 const DEEDS: &[(&str, &[&str], &str)] = &[
     ("println!", &[], "stdout belongs to ui::Streams"),
     ("eprintln!", &[], "stderr belongs to ui::Streams"),
-    ("process::exit", &["cli/deploy.rs"], "only a second signal may end the process"),
+    ("process::exit", &["cli/signals.rs"], "only a second signal may end the process"),
     ("std::env::var", &["settings/env.rs"], "only settings/env.rs reads the environment"),
     ("env::var(", &["settings/env.rs"], "only settings/env.rs reads the environment"),
     ("clap::", &["cli"], "only cli knows clap"),

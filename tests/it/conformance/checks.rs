@@ -1,6 +1,9 @@
 //! What must hold for every driver. Each check gets a fresh, empty place.
 
-use spin_deploy::target::{Action, AppName, Change, ErrorKind, Look, Phase, Plan, Proof, Release, Target};
+use spin_deploy::package::Blob;
+use spin_deploy::target::{
+    Action, AppName, Change, ErrorKind, Look, Phase, Plan, Proof, Release, ReleaseId, Released, Target,
+};
 
 use super::Place;
 use crate::support::app::App;
@@ -164,11 +167,16 @@ pub async fn an_older_version_can_be_released_again(place: &dyn Place) {
 pub async fn only_changed_files_are_sent(place: &dyn Place) {
     let (app, (cx, _)) = (App::new("shop"), context());
     app.write("static/logo.svg", "<svg/>");
-    let target = place.target();
-    target.publish(&cx, &place.package(&app)).await.expect("publishing works");
+    let (target, first) = (place.target(), place.package(&app));
+    target.publish(&cx, &first).await.expect("publishing works");
     app.write("static/index.html", "second");
-    let artifact = target.publish(&cx, &place.package(&app)).await.expect("publishing works");
-    assert_eq!((artifact.uploaded.files, artifact.uploaded.bytes), (1, "second".len() as u64));
+    let second = place.package(&app);
+    let is_new = |blob: &&Blob| first.blobs.iter().all(|other| other.sha256 != blob.sha256);
+    let new: Vec<_> = second.blobs.iter().filter(is_new).collect();
+    let artifact = target.publish(&cx, &second).await.expect("publishing works");
+    assert!(new.iter().any(|blob| blob.size == "second".len() as u64) && new.len() < second.blobs.len());
+    let bytes: u64 = new.iter().map(|blob| blob.size).sum();
+    assert_eq!((artifact.uploaded.files, artifact.uploaded.bytes), (new.len() as u64, bytes));
 }
 
 pub async fn applications_do_not_touch_each_other(place: &dyn Place) {
@@ -195,4 +203,126 @@ pub async fn a_cancelled_run_does_nothing(place: &dyn Place) {
     let refused = target.release(&cx, &name(&app), &artifact).await.expect_err("it was cancelled");
     assert_eq!(refused.kind, ErrorKind::Cancelled);
     assert_eq!(place.contents().await, before);
+}
+
+/// Deploys these contents one after the other.
+async fn deploy_each(place: &dyn Place, app: &App, contents: &[&str]) -> Vec<Release> {
+    let mut releases = Vec::new();
+    for content in contents {
+        app.write("static/index.html", content);
+        releases.push(deploy(place.target().as_ref(), place, app).await);
+    }
+    releases
+}
+
+/// What a place with a history remembers.
+async fn releases(place: &dyn Place, app: &App) -> Vec<Released> {
+    let (target, (cx, _)) = (place.target(), context());
+    target.history().expect("it has one").releases(&cx, &name(app)).await.expect("reading works")
+}
+
+/// Goes back with a handle of its own, and waits until the release answers.
+async fn roll_back(place: &dyn Place, app: &App, to: &ReleaseId) -> Release {
+    let (target, (cx, _)) = (place.target(), context());
+    let release = target.history().expect("it has one").rollback(&cx, &name(app), to).await.expect("going back works");
+    settle(target.as_ref(), app, &release).await;
+    release
+}
+
+pub async fn releases_are_remembered_newest_first(place: &dyn Place) {
+    let (app, (cx, _)) = (App::new("shop"), context());
+    let target = place.target();
+    let Some(history) = target.history() else { return };
+    let nobody = history.releases(&cx, &name(&app)).await.expect_err("nothing was deployed");
+    assert_eq!(nobody.kind, ErrorKind::NotFound);
+
+    let made = deploy_each(place, &app, &["first", "second", "third"]).await;
+    let remembered = releases(place, &app).await;
+    let seen: Vec<_> = remembered.iter().map(|release| (&release.id, &release.version, release.active)).collect();
+    let newest_first = made.iter().rev().enumerate();
+    let expected: Vec<_> = newest_first.map(|(at, release)| (&release.id, &release.version, at == 0)).collect();
+    assert_eq!(seen, expected);
+}
+
+pub async fn rollback_makes_an_earlier_release_run(place: &dyn Place) {
+    let app = App::new("shop");
+    if place.target().history().is_none() {
+        return;
+    }
+    let made = deploy_each(place, &app, &["first", "second"]).await;
+    let back = roll_back(place, &app, &made[0].id).await;
+    assert_eq!((&back.id, &back.version, &back.url), (&made[0].id, &made[0].version, &made[0].url));
+    assert!(back.changes.iter().any(|change| change.action != Action::Keep), "{:?}", back.changes);
+    assert_eq!(place.running(&name(&app)).await.as_ref(), Some(&made[0].version));
+    let active: Vec<_> = releases(place, &app).await.into_iter().filter(|release| release.active).collect();
+    assert_eq!(active.iter().map(|release| &release.id).collect::<Vec<_>>(), [&made[0].id]);
+
+    // And forth again.
+    roll_back(place, &app, &made[1].id).await;
+    assert_eq!(place.running(&name(&app)).await.as_ref(), Some(&made[1].version));
+}
+
+pub async fn rolling_back_again_changes_nothing(place: &dyn Place) {
+    let app = App::new("shop");
+    if place.target().history().is_none() {
+        return;
+    }
+    let made = deploy_each(place, &app, &["first", "second"]).await;
+    roll_back(place, &app, &made[0].id).await;
+    let before = (place.contents().await, releases(place, &app).await);
+    let again = roll_back(place, &app, &made[0].id).await;
+    assert_eq!(effects(&again.changes), []);
+    assert_eq!((place.contents().await, releases(place, &app).await), before);
+    assert_eq!(place.running(&name(&app)).await.as_ref(), Some(&made[0].version));
+}
+
+pub async fn an_unknown_release_is_not_found(place: &dyn Place) {
+    let (app, (cx, _)) = (App::new("shop"), context());
+    let target = place.target();
+    let Some(history) = target.history() else { return };
+    let unknown = ReleaseId("4711".to_owned());
+    let refused = history.rollback(&cx, &name(&app), &unknown).await.expect_err("there is no such application");
+    assert_eq!(refused.kind, ErrorKind::NotFound);
+    let release = deploy(target.as_ref(), place, &app).await;
+    let before = place.contents().await;
+    let refused = history.rollback(&cx, &name(&app), &unknown).await.expect_err("there is no such release");
+    assert_eq!(refused.kind, ErrorKind::NotFound);
+    assert_eq!(place.contents().await, before);
+    assert_eq!(place.running(&name(&app)).await, Some(release.version));
+}
+
+pub async fn destroy_removes_the_application(place: &dyn Place) {
+    let (shop, workshop, (cx, _)) = (App::new("shop"), App::new("workshop"), context());
+    let target = place.target();
+    let Some(removal) = target.removal() else { return };
+    let other = deploy(target.as_ref(), place, &workshop).await;
+    deploy(target.as_ref(), place, &shop).await;
+    let removed = removal.destroy(&cx, &name(&shop)).await.expect("removing works");
+    assert!(!removed.is_empty() && removed.iter().all(|change| change.action == Action::Remove), "{removed:?}");
+    assert_eq!(place.running(&name(&shop)).await, None);
+    let status = place.target().status(&cx, &name(&shop), Look::Full).await.expect("status works");
+    assert_eq!(status.phase, Phase::Absent);
+    assert_eq!(place.running(&name(&workshop)).await, Some(other.version));
+    // It can come back.
+    deploy(place.target().as_ref(), place, &shop).await;
+}
+
+pub async fn destroying_again_is_no_error(place: &dyn Place) {
+    let (app, (cx, _)) = (App::new("shop"), context());
+    let target = place.target();
+    let Some(removal) = target.removal() else { return };
+    deploy(target.as_ref(), place, &app).await;
+    removal.destroy(&cx, &name(&app)).await.expect("removing works");
+    for _ in 0..2 {
+        assert_eq!(removal.destroy(&cx, &name(&app)).await.expect("that is no error"), []);
+    }
+}
+
+pub async fn logs_are_readable(place: &dyn Place) {
+    let (app, (cx, _)) = (App::new("shop"), context());
+    let target = place.target();
+    let Some(logs) = target.logs() else { return };
+    deploy(target.as_ref(), place, &app).await;
+    let lines = logs.tail(&cx, &name(&app), 3).await.expect("reading works");
+    assert!(lines.len() <= 3, "{lines:?}");
 }

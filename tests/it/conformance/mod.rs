@@ -28,11 +28,11 @@ pub trait Place: Send + Sync {
 
     /// What the driver's format makes of an application.
     fn package(&self, app: &crate::support::app::App) -> Package {
-        crate::support::package(app)
+        crate::support::package_as(app, &self.target().capabilities().format)
     }
 }
 
-/// Every driver, every check, and the table that says so (`cargo test conformance -- --nocapture`).
+/// Every driver, every check (those of a power that a driver does not have hold for it), and the table that says so (`cargo test conformance -- --nocapture`).
 macro_rules! conformance {
     ($($check:ident),+ $(,)?) => {
         #[tokio::test]
@@ -77,4 +77,11 @@ conformance! {
     applications_do_not_touch_each_other,
     an_unknown_application_is_absent,
     a_cancelled_run_does_nothing,
+    releases_are_remembered_newest_first,
+    rollback_makes_an_earlier_release_run,
+    rolling_back_again_changes_nothing,
+    an_unknown_release_is_not_found,
+    destroy_removes_the_application,
+    destroying_again_is_no_error,
+    logs_are_readable,
 }

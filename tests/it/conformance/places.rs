@@ -1,22 +1,32 @@
 //! The drivers under test and their places.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use async_trait::async_trait;
 use spin_deploy::auth::{Credential, Login, Secret};
+use spin_deploy::http;
 use spin_deploy::target::{AppName, Target};
-use spin_deploy::targets::{self, hippo};
+use spin_deploy::targets::{self, hippo, local};
+
+use tempfile::TempDir;
 
 use super::Place;
 use crate::support::memory::Memory;
 use crate::support::stack::Stack;
 
+/// The real program, of which the local target's server is a part.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_spin-deploy");
+
 /// Every driver, and the one in memory.
-pub const DRIVERS: &[&str] = &["memory", "hippo"];
+pub const DRIVERS: &[&str] = &["memory", "hippo", "local"];
 
 /// A fresh place of that driver.
 pub async fn open(driver: &str) -> Box<dyn Place> {
     match driver {
         "memory" => Box::new(InMemory(Memory::new())),
         "hippo" => Box::new(OnHippo(Stack::start().await)),
+        "local" => Box::new(OnThisMachine::new()),
         other => panic!("no place for {other}"),
     }
 }
@@ -60,6 +70,89 @@ impl Place for OnHippo {
 
     async fn contents(&self) -> String {
         self.0.contents()
+    }
+}
+
+/// A home of its own on this machine, with the server that the first release starts in it.
+struct OnThisMachine(TempDir);
+
+impl OnThisMachine {
+    fn new() -> Self {
+        let place = OnThisMachine(TempDir::new().expect("a temporary directory can be made"));
+        std::fs::create_dir(place.path("run")).expect("the home is new");
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// What a server needs to know of its home.
+    fn environment(&self) -> [(&'static str, PathBuf); 3] {
+        [("HOME", self.path("")), ("XDG_CACHE_HOME", self.path("cache")), ("XDG_RUNTIME_DIR", self.path("run"))]
+    }
+
+    fn port(&self, app: &AppName) -> Option<u16> {
+        let record = std::fs::read(self.path("data/apps").join(&app.0).join("record.json")).ok()?;
+        let record: serde_json::Value = serde_json::from_slice(&record).expect("a record is JSON");
+        record["port"].as_u64()?.try_into().ok()
+    }
+}
+
+impl Drop for OnThisMachine {
+    fn drop(&mut self) {
+        let mut stop = Command::new(PROGRAM);
+        stop.args(["serve", "--stop", "--quiet", "--data-dir"]).arg(self.path("data"));
+        let stopped = stop.env_clear().envs(self.environment()).status();
+        assert!(std::thread::panicking() || stopped.is_ok_and(|status| status.success()), "the server does not stop");
+    }
+}
+
+#[async_trait]
+impl Place for OnThisMachine {
+    fn target(&self) -> Box<dyn Target> {
+        let args = ["serve".into(), "--detached".into(), "--data-dir".into(), self.path("data").into_os_string()];
+        let environment = self.environment().map(|(name, value)| (name.into(), value.into_os_string()));
+        let launch = local::Launch { program: PROGRAM.into(), args: args.into(), environment: environment.into() };
+        let config = local::Config {
+            data_dir: self.path("data"),
+            runtime_dir: Some(self.path("run")),
+            cache_dir: self.path("cache/spin-deploy"),
+            launch,
+        };
+        local::connect(&targets::Config { local: Some(config), ..targets::Config::default() })
+            .expect("nothing is missing")
+    }
+
+    async fn running(&self, app: &AppName) -> Option<String> {
+        let url = format!("http://127.0.0.1:{}/.well-known/spin/info", self.port(app)?);
+        let request = http::Request::new(reqwest::Method::GET, url.parse().expect("it is a URL"));
+        let request = http::Request { repeat: http::Repeat::Never, ..request };
+        let client = http::Client::new(&http::Config::default()).expect("the defaults are valid");
+        let info: serde_json::Value = client.send(request, &|_| {}).await.ok()?.success().ok()?.json().ok()?;
+        (info["name"] == app.0.as_str()).then(|| info["version"].as_str().map(str::to_owned))?
+    }
+
+    async fn contents(&self) -> String {
+        let mut lines = Vec::new();
+        list(&self.path("data"), &mut lines);
+        lines.sort();
+        lines.join("\n")
+    }
+}
+
+/// The paths and lengths of all files below a directory but logs.
+fn list(directory: &Path, lines: &mut Vec<String>) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.expect("the directory can be read").path();
+        if path.file_name().is_some_and(|name| name == "logs" || name == "server.log") {
+            continue;
+        }
+        let metadata = path.symlink_metadata().expect("nothing goes away meanwhile");
+        match metadata.is_dir() {
+            true => list(&path, lines),
+            false => lines.push(format!("{} {}", path.display(), metadata.len())),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use spin_deploy::event::Uploaded;
 use spin_deploy::package::{Format, Package};
 use spin_deploy::target::{
-    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, Logs, Look, NameRule, Phase, Plan,
-    Proof, Release, ReleaseId, Status, Target, TargetError, TargetInfo,
+    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, Logs, Look, NameRule, Phase,
+    Plan, Proof, Release, ReleaseId, Released, Removal, Status, Target, TargetError, TargetInfo,
 };
 
 /// What every handle of one place shares.
@@ -18,6 +18,8 @@ pub struct Place {
     pub stored: BTreeSet<String>,
     /// The version that runs, by application.
     pub running: BTreeMap<String, String>,
+    /// The versions that were released, by application, newest last.
+    pub released: BTreeMap<String, Vec<String>>,
     /// What `status` answers instead of the truth, first to last, the last one for ever.
     pub says: Vec<Phase>,
     /// The next calls fail so, by the name of the operation.
@@ -128,6 +130,9 @@ impl Target for Memory {
         let version = artifact.package.version.to_string();
         let changes = place.changes(app, &version);
         place.running.insert(app.0.clone(), version.clone());
+        let released = place.released.entry(app.0.clone()).or_default();
+        released.retain(|other| *other != version);
+        released.push(version.clone());
         Ok(release(app, &version, changes))
     }
 
@@ -149,6 +154,14 @@ impl Target for Memory {
     fn logs(&self) -> Option<&dyn Logs> {
         Some(self)
     }
+
+    fn history(&self) -> Option<&dyn History> {
+        Some(self)
+    }
+
+    fn removal(&self) -> Option<&dyn Removal> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -157,5 +170,42 @@ impl Logs for Memory {
         let place = self.called(cx, "logs")?;
         let lines = place.logs.get(&app.0).cloned().unwrap_or_default();
         Ok(lines[lines.len().saturating_sub(count)..].to_vec())
+    }
+}
+
+#[async_trait]
+impl History for Memory {
+    async fn releases(&self, cx: &Context, app: &AppName) -> Result<Vec<Released>, TargetError> {
+        let place = self.called(cx, "releases")?;
+        let unknown = || TargetError::new(ErrorKind::NotFound, "releases in memory");
+        let versions = place.released.get(&app.0).ok_or_else(unknown)?;
+        let released = |version: &String| Released {
+            id: release(app, version, Vec::new()).id,
+            version: version.clone(),
+            created: None,
+            active: place.running.get(&app.0) == Some(version),
+        };
+        Ok(versions.iter().rev().map(released).collect())
+    }
+
+    async fn rollback(&self, cx: &Context, app: &AppName, to: &ReleaseId) -> Result<Release, TargetError> {
+        let mut place = self.called(cx, "rollback")?;
+        let unknown = || TargetError::new(ErrorKind::NotFound, "rollback in memory");
+        let mut versions = place.released.get(&app.0).into_iter().flatten();
+        let version = versions.find(|version| release(app, version, Vec::new()).id == *to).ok_or_else(unknown)?.clone();
+        let changes = place.changes(app, &version);
+        place.running.insert(app.0.clone(), version.clone());
+        Ok(release(app, &version, changes))
+    }
+}
+
+#[async_trait]
+impl Removal for Memory {
+    async fn destroy(&self, cx: &Context, app: &AppName) -> Result<Vec<Change>, TargetError> {
+        let mut place = self.called(cx, "destroy")?;
+        place.released.remove(&app.0);
+        let removed = place.running.remove(&app.0);
+        let change = |version| Change { action: Action::Remove, subject: format!("app {app}"), detail: Some(version) };
+        Ok(removed.into_iter().map(change).collect())
     }
 }

@@ -16,8 +16,13 @@ use spin_deploy::package::{self, Downloads, Format, Options, Package};
 
 /// The bindle that an application becomes.
 pub fn package(app: &app::App) -> Package {
+    package_as(app, &Format::Bindle)
+}
+
+/// What an application becomes in a format.
+pub fn package_as(app: &app::App, format: &Format) -> Package {
     let manifest = spin_deploy::app::find_manifest(app.path()).expect("there is a manifest");
     let application = spin_deploy::app::load(&manifest).expect("the application is valid");
     let (options, downloads) = (Options::default(), Downloads::new());
-    package::assemble(&application, &Format::Bindle, &options, &downloads).expect("it can be packaged")
+    package::assemble(&application, format, &options, &downloads).expect("it can be packaged")
 }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::{Request, Response};
 
+pub use super::config::Limits;
 use super::logs::ComponentLog;
 use crate::package::directory::{AllowedHosts, Executor, Support};
 
@@ -120,34 +121,6 @@ pub struct Workload {
     pub internal: Arc<dyn Internal>,
     /// What it may use up.
     pub limits: Limits,
-}
-
-/// What one request may use up. Documented with their defaults in `docs/targets/local.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Linear memory and tables of an instance, in bytes.
-    pub memory: u64,
-    /// Wall-clock time from the request's head to the last byte of the answer.
-    pub time: Duration,
-    /// Requests of one application at the same time; further ones get 503.
-    pub concurrent: u32,
-    /// Bytes of a request's body.
-    pub request_body: u64,
-    /// Bytes of an answer's body.
-    pub response_body: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        const MIB: u64 = 1024 * 1024;
-        Limits {
-            memory: 256 * MIB,
-            time: Duration::from_secs(30),
-            concurrent: 100,
-            request_body: 16 * MIB,
-            response_body: 64 * MIB,
-        }
-    }
 }
 
 /// Why a component cannot be run at all.

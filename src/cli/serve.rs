@@ -1,0 +1,77 @@
+//! `serve`: the server of the target `local`, in the foreground, and its end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::event::{Event, Reporter, Stopped};
+use crate::settings::env::Environment;
+use crate::settings::{self, Settings};
+use crate::target::Context;
+use crate::targets::local::{self, Config};
+
+use super::args::ServeArgs;
+use super::machine::{block_on, machine};
+use super::signals::{self, Stop};
+use super::watch::Watch;
+use super::{ExitCode, Failure};
+
+/// Decides the settings, and serves until somebody wants it to end, or ends the server that is running.
+pub fn run(args: &ServeArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
+    let started = Instant::now();
+    let settings = settings::resolve(&[args.layer(), environment.layer()])?;
+    let config = settings.local.config(&machine(environment)?).ok_or_else(homeless)?;
+    tracing::debug!(?settings, "decided");
+    if args.detached {
+        local::detach()?;
+    }
+    let pid = match args.stop {
+        true => block_on(stop(&config, watch))?,
+        false => {
+            if let Some(message) = open_to_others(&settings) {
+                watch.report(Event::Warning { message });
+            }
+            block_on(serve(&config, &settings, watch))?;
+            Some(std::process::id())
+        }
+    };
+    Ok(Event::Stopped(Stopped { pid, elapsed: started.elapsed() }))
+}
+
+/// Serves until a signal or a request ends it.
+async fn serve(config: &Config, settings: &Settings, watch: &Arc<Watch>) -> Result<(), Failure> {
+    let stop = listen(watch, "stopping when the requests in flight are answered; once more stops at once")?;
+    let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently };
+    tokio::select! {
+        served = local::serve(config, settings.local.serving(), &cx) => Ok(served?),
+        () = stop.at_once.cancelled() => Err(Failure::new(ExitCode::Cancelled, "stopped at once")),
+    }
+}
+
+/// Ends the server that is running, and says which process that was.
+async fn stop(config: &Config, watch: &Arc<Watch>) -> Result<Option<u32>, Failure> {
+    let stop = listen(watch, "not waiting for the server any more; it stops nevertheless")?;
+    Ok(local::stop(config, &stop.gently).await?)
+}
+
+/// Hears signals from now on; the first is answered with a note.
+fn listen(watch: &Arc<Watch>, note: &'static str) -> Result<Stop, Failure> {
+    let stop = Stop::default();
+    let watch = Arc::clone(watch);
+    let on_cancel = move || watch.report(Event::Note { message: note.to_owned() });
+    signals::listen(stop.clone(), on_cancel, signals::exit_if_stuck)
+        .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
+    Ok(stop)
+}
+
+/// The warning where other machines can reach what is served.
+fn open_to_others(settings: &Settings) -> Option<String> {
+    let listen = settings.local.listen;
+    let warning = |listen: settings::Setting<std::net::IpAddr>| {
+        format!("{} is {}: the applications can be reached from other machines", listen.origin, listen.value)
+    };
+    (!listen.value.is_loopback()).then(|| warning(listen))
+}
+
+fn homeless() -> Failure {
+    Failure::new(ExitCode::Usage, "could not find a directory for data: no home is known").hint("--data-dir DIR")
+}

@@ -1,0 +1,42 @@
+//! Stands in for the target `local` where it is not compiled in: the same names, and errors that say so.
+
+mod config;
+
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, Launch, Limits, Serving};
+
+use crate::target::{Context, ErrorKind, Target, TargetError};
+use crate::targets;
+
+/// Why there is no such target.
+pub fn connect(_config: &targets::Config) -> Result<Box<dyn Target>, TargetError> {
+    Err(absent(ErrorKind::Unsupported))
+}
+
+/// Why nothing can be served.
+pub async fn serve(_config: &Config, _serving: Serving, _cx: &Context) -> Result<(), TargetError> {
+    Err(absent(ErrorKind::InvalidConfig))
+}
+
+/// Why no server can be stopped.
+pub async fn stop(_config: &Config, _cancel: &CancellationToken) -> Result<Option<u32>, TargetError> {
+    Err(absent(ErrorKind::InvalidConfig))
+}
+
+/// Why there is nothing to detach.
+pub fn detach() -> Result<(), TargetError> {
+    Err(absent(ErrorKind::InvalidConfig))
+}
+
+fn absent(kind: ErrorKind) -> TargetError {
+    let error = TargetError::new(kind, "serve applications on this machine");
+    match cfg!(unix) {
+        true => error
+            .because(anyhow::anyhow!("this build of spin-deploy lacks the feature `local`"))
+            .hint("build it with the feature: cargo install --features local"),
+        false => error
+            .because(anyhow::anyhow!("the target `local` needs Linux or macOS"))
+            .hint("run spin-deploy on Linux or macOS, or choose another --target"),
+    }
+}

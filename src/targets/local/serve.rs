@@ -1,0 +1,85 @@
+//! The server as a whole: running one in this process, and ending one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Client, ControlError};
+use super::config::{Config, Serving};
+use super::engine::Engine;
+use super::engine::embedded::{Embedded, EngineError};
+use super::fault;
+use super::lock::{LockError, ServerLock};
+use super::paths::Paths;
+use super::server::{self, Options};
+use crate::target::{Context, ErrorKind, TargetError};
+
+/// The port of the first application; Spin's own. Further ones get the next free ones.
+const FIRST_PORT: u16 = 3000;
+/// How often to look whether a server has gone.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Serves everything in the data directory until `cx.cancel` is cancelled, or somebody asks the server to stop.
+pub async fn serve(config: &Config, serving: Serving, cx: &Context) -> Result<(), TargetError> {
+    let operation = || format!("serve {}", config.data_dir.display());
+    let paths = config.paths();
+    let engine = engine(&paths.code_cache)
+        .map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation()).because(error))?;
+    let Serving { listen, limits } = serving;
+    let options = Options { paths, listen, limits, first_port: FIRST_PORT };
+    let served = server::serve(options, engine, Arc::clone(&cx.reporter), cx.cancel.clone()).await;
+    served.map_err(|error| fault::of_serve(error, operation()))
+}
+
+/// What runs the applications.
+fn engine(code_cache: &Path) -> Result<Arc<dyn Engine>, EngineError> {
+    Ok(Arc::new(Embedded::new(code_cache)?))
+}
+
+/// Asks the server to stop and waits until it has gone; says which process it was. `None`: none was running.
+pub async fn stop(config: &Config, cancel: &CancellationToken) -> Result<Option<u32>, TargetError> {
+    let paths = config.paths();
+    let client = Client::new(&paths.socket);
+    let failed = |error| fault::of_question(error, "stop the server");
+    let pid = match client.server().await {
+        Ok(info) => info.pid,
+        Err(ControlError::NotRunning) => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    match client.stop().await {
+        // It was on its way already.
+        Ok(()) | Err(ControlError::NotRunning) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    while is_there(&paths, pid) {
+        if cancel.run_until_cancelled(sleep(BETWEEN_LOOKS)).await.is_none() {
+            return Err(fault::cancelled(format!("wait for the end of the server (process {pid})")));
+        }
+    }
+    Ok(Some(pid))
+}
+
+/// Whether that process still is the server. Its lock is the last thing that it lets go.
+fn is_there(paths: &Paths, pid: u32) -> bool {
+    matches!(ServerLock::acquire(paths), Err(LockError::Held { pid: Some(holder), .. }) if holder == pid)
+}
+
+/// Leaves the terminal and the process group that this was started from, so that their end is not ours.
+pub fn detach() -> Result<(), TargetError> {
+    rustix::process::setsid().map(drop).map_err(|error| {
+        TargetError::new(
+            ErrorKind::InvalidConfig,
+            "leave the terminal: --detached is for a process that leads no group",
+        )
+        .because(error)
+    })
+}
+
+/// Lets time pass.
+pub fn sleep(duration: Duration) -> BoxFuture<'static, ()> {
+    tokio::time::sleep(duration).boxed()
+}
