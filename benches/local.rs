@@ -97,12 +97,10 @@ async fn load(url: &str, duration: Duration) -> (f64, Vec<Duration>) {
                 let (client, mut times) = (client(), Vec::new());
                 while started.elapsed() < duration {
                     let asked = Instant::now();
-                    let answer = client.get(&url).send().await;
+                    let answer = async { client.get(&url).send().await?.error_for_status()?.bytes().await }.await;
                     match answer {
-                        Ok(answer) if answer.status().is_success() && answer.bytes().await.is_ok() => {
-                            times.push(asked.elapsed());
-                        }
-                        _ => drop(failed.fetch_add(1, Ordering::Relaxed)),
+                        Ok(_) => times.push(asked.elapsed()),
+                        Err(_) => drop(failed.fetch_add(1, Ordering::Relaxed)),
                     }
                 }
                 times

@@ -128,6 +128,10 @@ pub struct ServingArgs {
     #[arg(long, value_name = "IP", value_parser = NonEmptyStringValueParser::new())]
     pub listen: Option<String>,
 
+    /// The port of the first app [default: 3000]
+    #[arg(long, value_name = "PORT", value_parser = NonEmptyStringValueParser::new())]
+    pub first_port: Option<String>,
+
     /// Memory of one request [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
     pub max_memory: Option<String>,
@@ -307,6 +311,7 @@ impl ServeArgs {
         set(&mut layer, [(Key::DataDir, &self.local.data_dir)]);
         let texts = [
             (Key::Listen, &self.serving.listen),
+            (Key::FirstPort, &self.serving.first_port),
             (Key::MaxMemory, &self.serving.max_memory),
             (Key::MaxTime, &self.serving.max_time),
             (Key::MaxRequests, &self.serving.max_requests),

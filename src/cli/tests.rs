@@ -64,12 +64,13 @@ fn the_help_of_serve_fits_a_screen() {
 
 #[test]
 fn what_is_typed_after_serve_reaches_the_settings() {
-    let words = "--data-dir d --listen 0.0.0.0 --max-memory 1MiB --max-time 1s --max-requests 1 \
+    let words = "--data-dir d --listen 0.0.0.0 --first-port 80 --max-memory 1MiB --max-time 1s --max-requests 1 \
         --max-request-body 1KiB --max-response-body 1KiB";
     let layer = parse_serve(&format!("serve {words}")).unwrap().layer();
     let keys = [
         Key::DataDir,
         Key::Listen,
+        Key::FirstPort,
         Key::MaxMemory,
         Key::MaxTime,
         Key::MaxRequests,

@@ -42,6 +42,7 @@ pub const VARIABLES: &[Variable] = &[
     setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo, "true: versions get no build metadata"),
     setting("SPIN_DEPLOY_DATA_DIR", Key::DataDir, "where applications are stored that this machine serves"),
     setting("SPIN_DEPLOY_LISTEN", Key::Listen, "the address that they are served on"),
+    setting("SPIN_DEPLOY_FIRST_PORT", Key::FirstPort, "the port of the first of them"),
     setting("SPIN_DEPLOY_MAX_MEMORY", Key::MaxMemory, "the memory of a request"),
     setting("SPIN_DEPLOY_MAX_TIME", Key::MaxTime, "the time of a request"),
     setting("SPIN_DEPLOY_MAX_REQUESTS", Key::MaxRequests, "requests of an application at the same time"),

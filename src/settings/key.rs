@@ -39,6 +39,8 @@ pub enum Key {
     DataDir,
     /// The address that they are served on.
     Listen,
+    /// The port of the first application.
+    FirstPort,
     /// The memory of a request.
     MaxMemory,
     /// The time of a request.
@@ -72,6 +74,7 @@ impl Key {
         Key::NoBuildinfo,
         Key::DataDir,
         Key::Listen,
+        Key::FirstPort,
         Key::MaxMemory,
         Key::MaxTime,
         Key::MaxRequests,
@@ -100,6 +103,7 @@ impl Key {
             Key::NoBuildinfo => "--no-buildinfo",
             Key::DataDir => "--data-dir",
             Key::Listen => "--listen",
+            Key::FirstPort => "--first-port",
             Key::MaxMemory => "--max-memory",
             Key::MaxTime => "--max-time",
             Key::MaxRequests => "--max-requests",

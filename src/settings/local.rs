@@ -14,6 +14,9 @@ use crate::targets::local::{Config, Launch, Limits, Serving};
 /// The address when nothing else is said: this machine alone can reach it.
 const LISTEN: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// The port of the first application when nothing else is said: Spin's own. Further ones get the next free ones.
+const FIRST_PORT: u16 = 3000;
+
 /// From a page of WebAssembly's memory to all that 32 bits can address.
 const MEMORY: RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024 * 1024;
 /// Bodies from a byte to 1 TiB.
@@ -22,8 +25,8 @@ const TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from
 const REQUESTS: RangeInclusive<u32> = 1..=100_000;
 
 /// What a started server is told besides its directories: the keys that are given on to it where somebody set them.
-const GIVEN_ON: [Key; 6] =
-    [Key::Listen, Key::MaxMemory, Key::MaxTime, Key::MaxRequests, Key::MaxRequestBody, Key::MaxResponseBody];
+const GIVEN_ON: [Key; 7] =
+    [Key::Listen, Key::FirstPort, Key::MaxMemory, Key::MaxTime, Key::MaxRequests, Key::MaxRequestBody, Key::MaxResponseBody];
 
 /// The decided settings of serving on this machine.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub struct Local {
     pub data_dir: Option<Setting<PathBuf>>,
     /// The address that applications are served on.
     pub listen: Setting<IpAddr>,
+    /// The port of the first application.
+    pub first_port: u16,
     /// What one request may use up.
     pub limits: Limits,
     /// The flags that say the same to a server.
@@ -71,12 +76,12 @@ impl Local {
                 given_on.extend([key.flag().into(), setting.value.into_os_string()]);
             }
         }
-        Ok(Local { data_dir: layers.path(Key::DataDir), listen: listen(layers)?, limits, given_on })
+        Ok(Local { data_dir: layers.path(Key::DataDir), listen: listen(layers)?, first_port: first_port(layers)?, limits, given_on })
     }
 
     /// How to serve.
     pub fn serving(&self) -> Serving {
-        Serving { listen: self.listen.value, limits: self.limits }
+        Serving { listen: self.listen.value, first_port: self.first_port, limits: self.limits }
     }
 
     /// What the target is made from; `None`: there is no directory for data.
@@ -103,6 +108,12 @@ impl Local {
 fn listen(layers: &Layers<'_>) -> Result<Setting<IpAddr>, SettingsError> {
     let parsed = parsed(layers, Key::Listen, "is no IP address", "127.0.0.1", |text| text.parse().ok())?;
     Ok(parsed.unwrap_or(Setting::default_of(LISTEN)))
+}
+
+fn first_port(layers: &Layers<'_>) -> Result<u16, SettingsError> {
+    let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
+    let parsed = parsed(layers, Key::FirstPort, "is no port from 1 to 65535", "3000", port)?;
+    Ok(parsed.map_or(FIRST_PORT, |setting| setting.value))
 }
 
 fn size(
@@ -174,7 +185,7 @@ mod tests {
     #[test]
     fn nothing_said_means_this_machine_alone_and_the_documented_limits() {
         let local = decide(&[]).unwrap();
-        assert_eq!(local.serving(), Serving { listen: LISTEN, limits: Limits::default() });
+        assert_eq!(local.serving(), Serving { listen: LISTEN, first_port: FIRST_PORT, limits: Limits::default() });
         assert!(LISTEN.is_loopback());
         assert_eq!(local.config(&machine()), None);
     }
@@ -255,7 +266,7 @@ mod tests {
             request_body: 1024,
             response_body: 2048,
         };
-        assert_eq!(local.serving(), Serving { listen: "0.0.0.0".parse().unwrap(), limits });
+        assert_eq!(local.serving(), Serving { listen: "0.0.0.0".parse().unwrap(), first_port: FIRST_PORT, limits });
         assert_eq!(local.config(&machine()).unwrap().launch.args.len(), 4 + 2 * GIVEN_ON.len());
     }
 

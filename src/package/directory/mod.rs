@@ -86,9 +86,3 @@ pub(super) fn assemble(app: &Application, options: &Options, downloads: &Downloa
         _ => Err(PackageError::Refused { refusals: findings.refusals }),
     }
 }
-
-impl Support {
-    pub fn supports(&self, name: &str) -> bool {
-        self.interfaces.iter().any(|known| known == name || name.starts_with(&format!("{known}.")))
-    }
-}

@@ -62,6 +62,8 @@ impl Default for Limits {
 pub struct Serving {
     /// The address that applications are served on.
     pub listen: IpAddr,
+    /// The port of the first application; further ones get the next free ones.
+    pub first_port: u16,
     /// What one request may use up.
     pub limits: Limits,
 }

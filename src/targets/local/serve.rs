@@ -18,8 +18,6 @@ use super::paths::Paths;
 use super::server::{self, Options};
 use crate::target::{Context, ErrorKind, TargetError};
 
-/// The port of the first application; Spin's own. Further ones get the next free ones.
-const FIRST_PORT: u16 = 3000;
 /// How often to look whether a server has gone.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -29,8 +27,8 @@ pub async fn serve(config: &Config, serving: Serving, cx: &Context) -> Result<()
     let paths = config.paths();
     let engine = engine(&paths.code_cache)
         .map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation()).because(error))?;
-    let Serving { listen, limits } = serving;
-    let options = Options { paths, listen, limits, first_port: FIRST_PORT };
+    let Serving { listen, first_port, limits } = serving;
+    let options = Options { paths, listen, limits, first_port };
     let served = server::serve(options, engine, Arc::clone(&cx.reporter), cx.cancel.clone()).await;
     served.map_err(|error| fault::of_serve(error, operation()))
 }
