@@ -1,9 +1,8 @@
 //! What belongs to one instance: its store, with all that it may see and use up.
 
 use std::fmt::Display;
-use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store};
 use wasmtime_wasi::cli::{StdinStream, StdoutStream};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -13,6 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::super::{HandleError, Workload};
 use super::outbound::{self, Outbound};
 use super::output::Output;
+use super::runtime::Runtime;
 use crate::targets::local::logs::Stream;
 
 /// The data of a store. Modules and components share it: the preview 1 context holds a preview 2 one.
@@ -45,16 +45,14 @@ pub(super) struct Stdio<I, O> {
 
 /// What all requests to a component share.
 pub(super) struct Host {
-    pub(super) engine: wasmtime::Engine,
-    /// As many as there may be instances, of all components together.
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) runtime: Runtime,
     pub(super) workload: Workload,
 }
 
 impl Host {
     /// The right to make an instance.
     pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit, HandleError> {
-        self.slots.clone().try_acquire_owned().map_err(|_| HandleError::Busy)
+        self.runtime.slot().ok_or(HandleError::Busy)
     }
 
     /// A store for a single request. It takes turns with others when it computes for long.
@@ -77,7 +75,7 @@ impl Host {
             outbound: Outbound::new(workload),
             memory: Memory::new(workload.limits.memory),
         };
-        let mut store = Store::new(&self.engine, guest);
+        let mut store = Store::new(&self.runtime.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);

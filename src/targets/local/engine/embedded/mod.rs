@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::{Request, body::Body as _};
-use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{ExternType, Module};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -27,6 +26,7 @@ mod wasi_http;
 
 use guest::{Guest, Host};
 pub use runtime::EngineError;
+use runtime::Runtime;
 
 /// The interfaces of WASI that components may import, each in every version from 0.2.0 on.
 const WASI: &[&str] = &[
@@ -67,20 +67,19 @@ const START: &str = "_start";
 /// The engine that is built in. Cheap to clone.
 #[derive(Clone)]
 pub struct Embedded {
-    engine: wasmtime::Engine,
+    runtime: Runtime,
     components: Linker<Guest>,
     modules: wasmtime::Linker<Guest>,
-    slots: Arc<Semaphore>,
 }
 
 impl Embedded {
     /// Starts it. Compiled code is kept in that directory, which is made where it is missing and has to be this user's
     /// alone; several processes may share it.
     pub fn new(code_cache: &Path) -> Result<Embedded, EngineError> {
-        let engine = runtime::start(code_cache)?;
-        let (components, modules) = link(&engine).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
-        let slots = Arc::new(Semaphore::new(runtime::INSTANCES as usize));
-        Ok(Embedded { engine, components, modules, slots })
+        let runtime = Runtime::start(code_cache)?;
+        let (components, modules) =
+            link(&runtime.engine).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
+        Ok(Embedded { runtime, components, modules })
     }
 }
 
@@ -124,7 +123,7 @@ impl Embedded {
     fn compile(&self, workload: Workload) -> Result<Arc<dyn Handler>, String> {
         let wasm = std::fs::read(&workload.wasm).map_err(|error| format!("its Wasm cannot be read: {error}"))?;
         let is_component = wasmparser::Parser::is_component(&wasm);
-        let host = |workload| Arc::new(Host { engine: self.engine.clone(), slots: self.slots.clone(), workload });
+        let host = |workload| Arc::new(Host { runtime: self.runtime.clone(), workload });
         match workload.executor.clone() {
             Executor::Http if is_component => {
                 let pre = self.component(&wasm, ProxyPre::new)?;
@@ -145,9 +144,9 @@ impl Embedded {
         wasm: &[u8],
         exports: impl FnOnce(wasmtime::component::InstancePre<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T, String> {
-        let component = Component::from_binary(&self.engine, wasm).map_err(in_a_line)?;
+        let component = Component::from_binary(&self.runtime.engine, wasm).map_err(in_a_line)?;
         let linker = self.components.clone();
-        // JOIN: spin::stub_foreign(&mut linker, &self.engine, &component);
+        // JOIN: spin::stub_foreign(&mut linker, &self.runtime.engine, &component);
         linker.instantiate_pre(&component).and_then(exports).map_err(in_a_line)
     }
 
@@ -159,7 +158,7 @@ impl Embedded {
     }
 
     fn module(&self, wasm: &[u8], entrypoint: String) -> Result<wagi::Program, String> {
-        let module = Module::from_binary(&self.engine, wasm).map_err(in_a_line)?;
+        let module = Module::from_binary(&self.runtime.engine, wasm).map_err(in_a_line)?;
         let pre = self.modules.instantiate_pre(&module).map_err(in_a_line)?;
         match module.get_export(&entrypoint) {
             Some(ExternType::Func(function)) if function.params().len() + function.results().len() == 0 => {
