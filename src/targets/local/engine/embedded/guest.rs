@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use hyper::http::Extensions;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store};
 use wasmtime_wasi::cli::{StdinStream, StdoutStream};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -16,6 +16,7 @@ use super::super::key_value::Stores;
 use super::super::{HandleError, Workload};
 use super::outbound::{self, Outbound};
 use super::output::Output;
+use super::runtime::Runtime;
 use super::spin::{SpinState, SpinView};
 use crate::targets::local::logs::Stream;
 
@@ -58,9 +59,7 @@ pub(super) struct Stdio<I, O> {
 
 /// What all requests to a component share.
 pub(super) struct Host {
-    pub(super) engine: wasmtime::Engine,
-    /// As many as there may be instances, of all components together.
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) runtime: Runtime,
     pub(super) workload: Workload,
     stores: Stores,
     variables: Arc<BTreeMap<String, String>>,
@@ -68,15 +67,15 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(engine: wasmtime::Engine, slots: Arc<Semaphore>, stores: Stores, workload: Workload) -> Host {
+    pub(super) fn new(runtime: Runtime, stores: Stores, workload: Workload) -> Host {
         let variables = Arc::new(workload.variables.clone());
         let labels = Arc::new(workload.key_value_stores.clone());
-        Host { engine, slots, workload, stores, variables, labels }
+        Host { runtime, workload, stores, variables, labels }
     }
 
     /// The right to make an instance.
     pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit, HandleError> {
-        self.slots.clone().try_acquire_owned().map_err(|_| HandleError::Busy)
+        self.runtime.slot().ok_or(HandleError::Busy)
     }
 
     /// A store for a single request. It takes turns with others when it computes for long.
@@ -100,7 +99,7 @@ impl Host {
             spin: SpinState::new(self.variables.clone(), self.stores.clone(), self.labels.clone()),
             memory: Memory::new(workload.limits.memory),
         };
-        let mut store = Store::new(&self.engine, guest);
+        let mut store = Store::new(&self.runtime.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);

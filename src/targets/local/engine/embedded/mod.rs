@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::{Request, body::Body as _};
-use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{ExternType, Module};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -29,6 +28,7 @@ mod wasi_http;
 
 use guest::{Guest, Host};
 pub use runtime::EngineError;
+use runtime::Runtime;
 
 /// The interfaces of WASI that components may import, each in every version from 0.2.0 on.
 const WASI: &[&str] = &[
@@ -69,21 +69,20 @@ const START: &str = "_start";
 /// The engine that is built in. Cheap to clone.
 #[derive(Clone)]
 pub struct Embedded {
-    engine: wasmtime::Engine,
+    runtime: Runtime,
     components: Linker<Guest>,
     modules: wasmtime::Linker<Guest>,
     databases: Arc<Databases>,
-    slots: Arc<Semaphore>,
 }
 
 impl Embedded {
     /// Starts it. Compiled code is kept in that directory, which is made where it is missing and has to be this user's
     /// alone; several processes may share it.
     pub fn new(code_cache: &Path) -> Result<Embedded, EngineError> {
-        let engine = runtime::start(code_cache)?;
-        let (components, modules) = link(&engine).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
-        let slots = Arc::new(Semaphore::new(runtime::INSTANCES as usize));
-        Ok(Embedded { engine, components, modules, databases: Arc::default(), slots })
+        let runtime = Runtime::start(code_cache)?;
+        let (components, modules) =
+            link(&runtime.engine).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
+        Ok(Embedded { runtime, components, modules, databases: Arc::default() })
     }
 }
 
@@ -132,7 +131,7 @@ impl Embedded {
         let wasm = std::fs::read(&workload.wasm).map_err(|error| format!("its Wasm cannot be read: {error}"))?;
         let is_component = wasmparser::Parser::is_component(&wasm);
         let stores = self.databases.open(&workload.database);
-        let host = |workload| Arc::new(Host::new(self.engine.clone(), self.slots.clone(), stores, workload));
+        let host = |workload| Arc::new(Host::new(self.runtime.clone(), stores, workload));
         match workload.executor.clone() {
             Executor::Http if is_component => {
                 let pre = self.component(&wasm, ProxyPre::new)?;
@@ -153,9 +152,10 @@ impl Embedded {
         wasm: &[u8],
         exports: impl FnOnce(wasmtime::component::InstancePre<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T, String> {
-        let component = Component::from_binary(&self.engine, wasm).map_err(in_a_line)?;
+        let engine = &self.runtime.engine;
+        let component = Component::from_binary(engine, wasm).map_err(in_a_line)?;
         let (mut linker, support) = (self.components.clone(), support());
-        spin::stub_foreign(&mut linker, &component, &self.engine, |name| support.supports(name)).map_err(in_a_line)?;
+        spin::stub_foreign(&mut linker, &component, engine, |name| support.supports(name)).map_err(in_a_line)?;
         linker.instantiate_pre(&component).and_then(exports).map_err(in_a_line)
     }
 
@@ -167,7 +167,7 @@ impl Embedded {
     }
 
     fn module(&self, wasm: &[u8], entrypoint: String) -> Result<wagi::Program, String> {
-        let module = Module::from_binary(&self.engine, wasm).map_err(in_a_line)?;
+        let module = Module::from_binary(&self.runtime.engine, wasm).map_err(in_a_line)?;
         let pre = self.modules.instantiate_pre(&module).map_err(in_a_line)?;
         match module.get_export(&entrypoint) {
             Some(ExternType::Func(function)) if function.params().len() + function.results().len() == 0 => {

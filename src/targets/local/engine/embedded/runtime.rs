@@ -4,9 +4,11 @@
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
+use std::thread::{self, Thread};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How many instances, of all components together, there are at the same time; further requests are refused.
@@ -14,6 +16,9 @@ pub(super) const INSTANCES: u32 = 200;
 
 /// How long a guest computes before the next one has its turn.
 const TURN: Duration = Duration::from_millis(10);
+
+/// How long, at most, it takes to notice that the engine is gone.
+const REST: Duration = Duration::from_secs(1);
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +36,31 @@ pub enum EngineError {
     Runtime(String),
 }
 
-/// Makes a wasmtime engine that keeps compiled code in that directory.
-pub(super) fn start(code_cache: &Path) -> Result<Engine, EngineError> {
-    let engine = build(&cache(code_cache)?, pool()).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
-    take_turns(&engine).map_err(|error| EngineError::Runtime(error.to_string()))?;
-    Ok(engine)
+/// A wasmtime engine and what goes with it. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Runtime {
+    pub(super) engine: Engine,
+    /// As many as there may be instances, of all components together.
+    pub(super) slots: Arc<Semaphore>,
+    /// Who ends the turns of instances; rests while there are none.
+    turns: Thread,
+}
+
+impl Runtime {
+    /// Keeps compiled code in that directory.
+    pub(super) fn start(code_cache: &Path) -> Result<Runtime, EngineError> {
+        let engine = build(&cache(code_cache)?, pool()).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
+        let slots = Arc::new(Semaphore::new(INSTANCES as usize));
+        let turns = take_turns(&engine, slots.clone()).map_err(|error| EngineError::Runtime(error.to_string()))?;
+        Ok(Runtime { engine, slots, turns })
+    }
+
+    /// The right to make an instance, unless there are too many.
+    pub(super) fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        let slot = self.slots.clone().try_acquire_owned().ok()?;
+        self.turns.unpark();
+        Some(slot)
+    }
 }
 
 /// Wasmtime's own cache: its keys are made of the Wasm, wasmtime's version, its settings and the processor. An entry
@@ -97,16 +122,21 @@ fn pool() -> PoolingAllocationConfig {
 }
 
 /// Ends the turn of whoever computes, again and again, as long as there is the engine.
-fn take_turns(engine: &Engine) -> std::io::Result<()> {
+fn take_turns(engine: &Engine, slots: Arc<Semaphore>) -> std::io::Result<Thread> {
     let engine = engine.weak();
     let turns = move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            thread::sleep(TURN);
+            if slots.available_permits() == INSTANCES as usize {
+                thread::park_timeout(REST);
+            } else {
+                thread::sleep(TURN);
+            }
         }
     };
-    thread::Builder::new().name("guests' turns".to_owned()).spawn(turns).map(drop)
+    let thread = thread::Builder::new().name("guests' turns".to_owned()).spawn(turns)?;
+    Ok(thread.thread().clone())
 }
 
 #[cfg(test)]

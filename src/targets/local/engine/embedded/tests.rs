@@ -112,7 +112,7 @@ impl Bench {
     }
 
     fn free(&self) -> usize {
-        self.embedded.slots.available_permits()
+        self.embedded.runtime.slots.available_permits()
     }
 
     /// Waits until that many instances run.
@@ -699,7 +699,7 @@ fn every_interface_that_is_promised_is_there() {
     for interface in bench.embedded.support().interfaces {
         let name = if interface.ends_with("@0.2") { format!("{interface}.0") } else { interface.clone() };
         let wasm = wat::parse_str(format!(r#"(component (import "{name}" (instance)))"#)).unwrap();
-        let imports = Component::from_binary(&bench.embedded.engine, &wasm).unwrap();
+        let imports = Component::from_binary(&bench.embedded.runtime.engine, &wasm).unwrap();
         assert!(bench.embedded.components.instantiate_pre(&imports).is_ok(), "{interface}");
     }
 }
