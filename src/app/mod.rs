@@ -37,6 +37,8 @@ mod tests;
 pub use fetch::{Fetch, FetchError, FetchErrorKind};
 pub use load::{find_manifest, load};
 pub use model::{
-    Application, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Source, Trigger, Variable,
+    Application, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Source, StaticResponse,
+    Trigger, Variable,
 };
 pub use problem::{LoadError, Place, Problem};
+pub use validate::expand_template;

@@ -82,8 +82,19 @@ pub struct HttpTrigger {
     pub route: HttpRoute,
     /// How the component is run.
     pub executor: Executor,
-    /// Whether the trigger answers by itself (`static_response`, Spin 3.5).
-    pub static_response: bool,
+    /// What the trigger answers by itself (`static_response`, Spin 3.5).
+    pub static_response: Option<StaticResponse>,
+}
+
+/// An answer that takes no component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticResponse {
+    /// The status, 200 where the manifest has none.
+    pub status: u16,
+    /// The headers, by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: String,
 }
 
 /// The route of an HTTP trigger.

@@ -38,21 +38,29 @@ pub(super) fn is_package(text: &str) -> bool {
     text.split_once(':').is_some_and(|(namespace, name)| is_kebab_id(namespace) && is_kebab_id(name))
 }
 
-/// Looks into a template, `text with {{ variable }}`; says what is wrong with it
-/// (`crates/expressions/src/template.rs@v4.0.2`).
+/// Looks into a template, `text with {{ variable }}`; says what is wrong with it.
 pub(super) fn check_template(text: &str, variables: &BTreeSet<String>) -> Result<(), String> {
+    expand_template(text, |name| variables.contains(name).then_some("")).map(drop)
+}
+
+/// Puts the values of variables in a template's place; `value` knows them. Says what is wrong with the template
+/// (`crates/expressions/src/template.rs@v4.0.2`).
+pub fn expand_template<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Result<String, String> {
+    let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((_, expression)) = rest.split_once("{{") {
+    while let Some((literal, expression)) = rest.split_once("{{") {
         let Some((name, after)) = expression.split_once("}}") else {
             return Err("a `{{` has no `}}`".to_owned());
         };
         let name = name.trim();
-        if !variables.contains(name) {
+        let Some(value) = value(name) else {
             return Err(format!("the application has no variable `{name}`"));
-        }
+        };
+        expanded.extend([literal, value]);
         rest = after;
     }
-    Ok(())
+    expanded.push_str(rest);
+    Ok(expanded)
 }
 
 #[cfg(test)]
@@ -105,6 +113,23 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(check_template(text, &variables), expected.map_err(str::to_owned), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn values_take_the_place_of_names() {
+        let value = |name: &str| match name {
+            "host" => Some("h"),
+            "braces" => Some("{{ host }}"),
+            _ => None,
+        };
+        for (text, expected) in [
+            ("", ""),
+            ("plain } text }}", "plain } text }}"),
+            ("https://{{ host }}:{{host}}/", "https://h:h/"),
+            ("{{ braces }}", "{{ host }}"),
+        ] {
+            assert_eq!(expand_template(text, value).as_deref(), Ok(expected), "{text:?}");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::app::{
-    Application, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Place, Source, Trigger,
-    Variable,
+    Application, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Place, Source,
+    StaticResponse, Trigger, Variable,
 };
 
 /// The smallest core module.
@@ -79,7 +79,11 @@ fn http_trigger(config: &toml::Table) -> HttpTrigger {
     HttpTrigger {
         route: text(config, "route").map_or(HttpRoute::Private, HttpRoute::Path),
         executor,
-        static_response: config.contains_key("static_response"),
+        static_response: config.get("static_response").map(|_| StaticResponse {
+            status: 200,
+            headers: BTreeMap::new(),
+            body: "static".into(),
+        }),
     }
 }
 

@@ -1,7 +1,11 @@
 //! What the manifest says of http triggers, in both formats (`crates/http/src/config.rs@v4.0.2`).
 
+use std::collections::BTreeMap;
+
+use ::http::{HeaderName, HeaderValue};
+
 use super::reader::{Item, Table};
-use crate::app::{Executor, HttpRoute, HttpTrigger};
+use crate::app::{Executor, HttpRoute, HttpTrigger, StaticResponse};
 
 /// The configuration of an http trigger; `table` is left with nothing.
 pub(super) fn trigger(mut table: Table, has_component: bool) -> Option<HttpTrigger> {
@@ -10,17 +14,15 @@ pub(super) fn trigger(mut table: Table, has_component: bool) -> Option<HttpTrigg
         Some(item) => executor(&item),
         None => Some(Executor::Http),
     };
-    let static_response = table.take("static_response");
-    match (&static_response, has_component) {
-        (Some(item), true) => {
-            item.problem("an http trigger has a `component` or a `static_response`, not both");
-        }
-        (Some(item), false) => drop(item.table()),
+    let static_item = table.take("static_response");
+    match (&static_item, has_component) {
+        (Some(item), true) => item.problem("an http trigger has a `component` or a `static_response`, not both"),
         (None, false) => table.problem("an http trigger needs a `component` (or a `static_response`)", None),
-        (None, true) => {}
+        (Some(_), false) | (None, true) => {}
     }
+    let static_response = static_item.and_then(|item| static_response(&item));
     table.finish();
-    Some(HttpTrigger { route: route?, executor: executor?, static_response: static_response.is_some() })
+    Some(HttpTrigger { route: route?, executor: executor?, static_response })
 }
 
 /// Checks what is said for all http triggers: `base`, and nothing else.
@@ -67,4 +69,41 @@ fn executor(item: &Item) -> Option<Executor> {
     };
     table.finish();
     Some(executor)
+}
+
+fn static_response(item: &Item) -> Option<StaticResponse> {
+    let mut table = item.table()?;
+    let response = StaticResponse {
+        status: table.optional("status_code", status).unwrap_or(200),
+        headers: table.optional("headers", headers).unwrap_or_default(),
+        body: table.optional("body", Item::string).unwrap_or_default(),
+    };
+    table.finish();
+    Some(response)
+}
+
+fn status(item: &Item) -> Option<u16> {
+    let status = u16::try_from(item.integer()?).ok().filter(|status| (200..600).contains(status));
+    if status.is_none() {
+        item.problem("the status of an answer is a number from 200 to 599");
+    }
+    status
+}
+
+/// Headers by lower-case name.
+fn headers(item: &Item) -> Option<BTreeMap<String, String>> {
+    let mut headers = BTreeMap::new();
+    for (name, item) in item.table()?.into_entries() {
+        let Some(value) = item.string() else { continue };
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            item.problem(format!("{name:?} is not the name of a header"));
+        }
+        if HeaderValue::from_str(&value).is_err() {
+            item.problem("the value holds characters that no header may hold");
+        }
+        if headers.insert(name.to_ascii_lowercase(), value).is_some() {
+            item.problem("this header is there already: upper and lower case mean the same");
+        }
+    }
+    Some(headers)
 }

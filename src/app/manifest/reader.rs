@@ -62,6 +62,12 @@ impl<'d> Item<'d> {
         self.value.as_bool().or_else(|| self.unexpected("`true` or `false`"))
     }
 
+    /// A whole number.
+    pub fn integer(&self) -> Option<i64> {
+        let number = self.value.as_integer().or_else(|| self.unexpected("a whole number"))?;
+        i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| self.problem("the number is too large")).ok()
+    }
+
     /// The elements of an array.
     pub fn array(&self) -> Option<Vec<Item<'d>>> {
         let Some(array) = self.value.as_array() else { return self.unexpected("an array") };

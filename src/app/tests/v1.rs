@@ -80,7 +80,7 @@ fn everything() {
     assert_eq!((first.kind.as_str(), first.component.as_deref()), ("http", Some("redirect-sip-001")));
     let executor = Executor::Wagi { argv: Some("x ${ARGS}".to_owned()), entrypoint: Some("main".to_owned()) };
     let route = HttpRoute::Path("/...".to_owned());
-    assert_eq!(first.http, Some(HttpTrigger { route, executor, static_response: false }));
+    assert_eq!(first.http, Some(HttpTrigger { route, executor, static_response: None }));
     assert_eq!((first.at.line, first.at.key.as_str()), (23, "component[0].trigger"));
     assert_eq!(second.http.as_ref().unwrap().executor, Executor::Http);
     assert_eq!(app.warnings, Vec::<String>::new());

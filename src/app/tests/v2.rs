@@ -1,4 +1,4 @@
-use super::super::{Executor, HttpRoute, HttpTrigger, Source};
+use super::super::{Executor, HttpRoute, HttpTrigger, Source, StaticResponse};
 use super::Fixture;
 
 const FULL: &str = r#"spin_manifest_version = 2
@@ -119,13 +119,15 @@ fn everything() {
     let http: Vec<_> = app.triggers.iter().map(|trigger| trigger.http.clone()).collect();
     let path = |path: &str| HttpRoute::Path(path.to_owned());
     let wagi = Executor::Wagi { argv: None, entrypoint: None };
+    let headers = [("a".to_owned(), "b".to_owned())].into();
+    let not_there = StaticResponse { status: 404, headers, body: "no".to_owned() };
     assert_eq!(
         http,
         [
-            Some(HttpTrigger { route: path("/..."), executor: Executor::Http, static_response: false }),
+            Some(HttpTrigger { route: path("/..."), executor: Executor::Http, static_response: None }),
             None,
-            Some(HttpTrigger { route: HttpRoute::Private, executor: wagi, static_response: false }),
-            Some(HttpTrigger { route: path("/static"), executor: Executor::Http, static_response: true }),
+            Some(HttpTrigger { route: HttpRoute::Private, executor: wagi, static_response: None }),
+            Some(HttpTrigger { route: path("/static"), executor: Executor::Http, static_response: Some(not_there) }),
         ]
     );
     assert_eq!(app.triggers[1].config["channel"].as_str(), Some("c"));
@@ -348,5 +350,39 @@ fn nothing_to_run() {
     insta::assert_snapshot!(fixture.problems(&format!("{manifest}trigger = {{}}")), @r#"
     spin.toml: the application has no trigger, so nothing in it would ever run
       hint: add a `[[trigger.http]]` with its `route` and `component`
+    "#);
+}
+
+#[test]
+fn what_static_responses_cannot_be() {
+    let manifest = |response: &str| {
+        format!(
+            "spin_manifest_version = 2\napplication = {{ name = \"x\" }}\n\
+             [[trigger.http]]\nroute = \"/\"\n[trigger.http.static_response]\n{response}"
+        )
+    };
+    let app = Fixture::new().app(&manifest(""));
+    let empty = StaticResponse { status: 200, headers: Default::default(), body: String::new() };
+    assert_eq!(app.triggers[0].http.as_ref().unwrap().static_response, Some(empty));
+    let wrong = r#"
+        status_code = 99
+        body = 1
+        status = 200
+        [trigger.http.static_response.headers]
+        "a b" = "x"
+        c = "\u0000"
+        D = "1"
+        d = "2"
+        e = 3
+    "#;
+    insta::assert_snapshot!(Fixture::new().problems(&manifest(wrong.trim_start())), @r#"
+    spin.toml:6: trigger.http[0].static_response.status_code: the status of an answer is a number from 200 to 599
+    spin.toml:7: trigger.http[0].static_response.body: expected a string, found an integer
+    spin.toml:8: trigger.http[0].static_response.status: `status` is unknown, or newer than this version of spin-deploy understands
+      hint: did you mean `status_code`?
+    spin.toml:10: trigger.http[0].static_response.headers."a b": "a b" is not the name of a header
+    spin.toml:11: trigger.http[0].static_response.headers.c: the value holds characters that no header may hold
+    spin.toml:13: trigger.http[0].static_response.headers.d: this header is there already: upper and lower case mean the same
+    spin.toml:14: trigger.http[0].static_response.headers.e: expected a string, found an integer
     "#);
 }
