@@ -259,10 +259,14 @@ impl Server {
     }
 
     async fn with(dir: &tempfile::TempDir, engine: Arc<Fake>, limits: Limits) -> Server {
+        Server::from_port(dir, engine, limits, 0).await
+    }
+
+    async fn from_port(dir: &tempfile::TempDir, engine: Arc<Fake>, limits: Limits, first_port: u16) -> Server {
         let paths = paths(dir);
         let reporter = Arc::new(Recorder::default());
         let stop = CancellationToken::new();
-        let options = Options { paths: paths.clone(), listen: Ipv4Addr::LOCALHOST.into(), limits, first_port: 0 };
+        let options = Options { paths: paths.clone(), listen: Ipv4Addr::LOCALHOST.into(), limits, first_port };
         let done = tokio::spawn(serve(options, engine.clone(), reporter.clone(), stop.clone()));
         reporter.line("serving on").await;
         let store = Store::open(&paths).unwrap();
@@ -1066,6 +1070,31 @@ async fn a_port_that_another_program_has_is_taken_back_when_it_is_free() {
     let status = server.status().await.unwrap();
     assert_eq!((status.serving, status.problem), (Some(2), None));
     server.end().await;
+}
+
+#[tokio::test]
+async fn a_new_application_gets_the_first_free_port() {
+    let dir = temp();
+    let thief = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let taken = thief.local_addr().unwrap();
+    let server = Server::from_port(&dir, Arc::default(), Limits::default(), taken.port()).await;
+    server.engine.says("one", "one");
+    let status = server.deploy(&simple("1", "one"), &["one"]).await.unwrap();
+    assert!(status.record.port > taken.port(), "{}", status.record.port);
+    assert_eq!(get(&status.url, "/").await.1, "one");
+    server.end().await;
+}
+
+#[test]
+fn urls_name_an_address_that_this_machine_reaches() {
+    for (address, url) in [
+        ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("0.0.0.0:3000", "http://127.0.0.1:3000"),
+        ("[::]:3000", "http://[::1]:3000"),
+        ("192.0.2.7:80", "http://192.0.2.7:80"),
+    ] {
+        assert_eq!(app::url(address.parse().unwrap()), url);
+    }
 }
 
 #[tokio::test]
