@@ -72,6 +72,7 @@ impl Package {
 
 /// The format's own description of a package.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one package at a time")]
 pub enum Description {
     /// A Bindle invoice, unsigned.
     Bindle(::bindle::Invoice),

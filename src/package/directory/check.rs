@@ -47,10 +47,13 @@ pub(super) fn check_components(
             wagi.push(false);
         }
         let subject = Subject { component, file: &file, support };
-        for wagi in wagi {
-            subject.check_executor(&binary, wagi, findings);
+        for wagi in &wagi {
+            subject.check_executor(&binary, *wagi, findings);
         }
-        subject.check_imports(&binary, findings);
+        // A module that nothing could run is refused, and its imports do not matter.
+        if wagi.contains(&true) || !matches!(binary, Binary::Module { .. }) {
+            subject.check_imports(&binary, findings);
+        }
     }
     Ok(())
 }
