@@ -25,8 +25,15 @@ const TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from
 const REQUESTS: RangeInclusive<u32> = 1..=100_000;
 
 /// What a started server is told besides its directories: the keys that are given on to it where somebody set them.
-const GIVEN_ON: [Key; 7] =
-    [Key::Listen, Key::FirstPort, Key::MaxMemory, Key::MaxTime, Key::MaxRequests, Key::MaxRequestBody, Key::MaxResponseBody];
+const GIVEN_ON: [Key; 7] = [
+    Key::Listen,
+    Key::FirstPort,
+    Key::MaxMemory,
+    Key::MaxTime,
+    Key::MaxRequests,
+    Key::MaxRequestBody,
+    Key::MaxResponseBody,
+];
 
 /// The decided settings of serving on this machine.
 #[derive(Debug, Clone)]
@@ -76,7 +83,13 @@ impl Local {
                 given_on.extend([key.flag().into(), setting.value.into_os_string()]);
             }
         }
-        Ok(Local { data_dir: layers.path(Key::DataDir), listen: listen(layers)?, first_port: first_port(layers)?, limits, given_on })
+        Ok(Local {
+            data_dir: layers.path(Key::DataDir),
+            listen: listen(layers)?,
+            first_port: first_port(layers)?,
+            limits,
+            given_on,
+        })
     }
 
     /// How to serve.

@@ -8,6 +8,7 @@ mod deploy;
 mod examples;
 mod fake_hippo;
 mod layering;
+mod local;
 mod pipeline;
 mod program;
 mod registry;

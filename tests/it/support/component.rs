@@ -15,10 +15,12 @@ pub fn encode(text: &Path, wit: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The interfaces that guests of unit tests may import and export: a text for each group of packages.
+#[allow(dead_code, reason = "an example includes this file for `encode` alone")]
 const WIT: &[&str] = &[include_str!("../../fixtures/wit/wasi.wit")];
 
 /// The component that a core module is, both as text: `world` is what it imports and exports, in WIT
 /// (`import wasi:http/types@0.2.0;`). The module's imports and exports bear the names of the canonical ABI.
+#[allow(dead_code, reason = "an example includes this file for `encode` alone")]
 pub fn component(core_wat: &str, world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let wit = format!("package test:guest;\nworld guest {{ {world} }}\n{}", WIT.concat());

@@ -56,7 +56,6 @@ pub trait Engine: Send + Sync {
 #[async_trait]
 pub trait Handler: Send + Sync {
     /// Answers one request with a fresh instance. The URI is absolute and the headers that Spin adds are there already.
-    /// Calls that the instance makes to its own application carry the request's extensions on.
     /// Dropping the future (or the answer's body) stops the instance.
     async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError>;
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use hyper::http::Extensions;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store};
 use wasmtime_wasi::cli::{StdinStream, StdoutStream};
@@ -13,7 +12,7 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::super::key_value::Stores;
-use super::super::{HandleError, Workload};
+use super::super::{Depth, HandleError, Workload};
 use super::outbound::{self, Outbound};
 use super::output::Output;
 use super::runtime::Runtime;
@@ -49,8 +48,8 @@ impl SpinView for Guest {
 
 /// What differs between two requests to the same component.
 pub(super) struct Stdio<I, O> {
-    /// What the server attached to the request, for calls within the application.
-    pub(super) context: Extensions,
+    /// How many calls within the application led to the request.
+    pub(super) depth: Depth,
     pub(super) arguments: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) stdin: I,
@@ -95,7 +94,7 @@ impl Host {
         let guest = Guest {
             wasi: wasi.build_p1(),
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(workload, stdio.context),
+            outbound: Outbound::new(workload, stdio.depth),
             spin: SpinState::new(self.variables.clone(), self.stores.clone(), self.labels.clone()),
             memory: Memory::new(workload.limits.memory),
         };

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http_body_util::BodyExt;
-use hyper::http::Extensions;
 use hyper::{Request, Response, Uri};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -17,7 +16,7 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView, default_send_request,
 };
 
-use super::super::{Body, BodyError, HandleError, Internal, InternalError, Workload};
+use super::super::{Body, BodyError, Depth, HandleError, Internal, InternalError, Workload};
 use super::guest::Guest;
 use crate::package::directory::AllowedHosts;
 use crate::targets::local::logs::{ComponentLog, Stream};
@@ -81,17 +80,16 @@ pub(super) struct Outbound {
     hosts: AllowedHosts,
     internal: Arc<dyn Internal>,
     log: ComponentLog,
-    /// What the server attached to the guest's own request; it knows by that how deep the calls go.
-    context: Extensions,
+    depth: Depth,
 }
 
 impl Outbound {
-    pub(super) fn new(workload: &Workload, context: Extensions) -> Outbound {
+    pub(super) fn new(workload: &Workload, depth: Depth) -> Outbound {
         Outbound {
             hosts: workload.allowed_hosts.clone(),
             internal: workload.internal.clone(),
             log: workload.log.clone(),
-            context,
+            depth,
         }
     }
 }
@@ -128,7 +126,7 @@ impl WasiHttpHooks for Outbound {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let internal = self.internal.clone();
-        request.extensions_mut().extend(self.context.clone());
+        request.extensions_mut().insert(self.depth);
         match destination(request.uri(), &self.hosts) {
             Err(place) => {
                 denied(&self.log, &place);

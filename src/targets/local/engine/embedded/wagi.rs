@@ -87,7 +87,7 @@ impl Script {
         output: &Arc<Mutex<Collected>>,
     ) -> Stdio<MemoryInputPipe, Output> {
         Stdio {
-            context: request.extensions.clone(),
+            depth: request.extensions.get().copied().unwrap_or_default(),
             arguments: cgi::arguments(&self.argv, request),
             environment: cgi::environment(&self.host.workload.environment, request, input.len()),
             stdin: MemoryInputPipe::new(input),

@@ -83,7 +83,7 @@ impl Component {
         let deadline = Instant::now() + limits.time;
         let slot = host.slot()?;
         let mut store = host.store(Stdio {
-            context: request.extensions().clone(),
+            depth: request.extensions().get().copied().unwrap_or_default(),
             arguments: Vec::new(),
             environment: host.workload.environment.clone().into_iter().collect(),
             stdin: tokio::io::empty(),
