@@ -1,13 +1,18 @@
 //! The [`Package`]: the immutable, content-addressed bundle made from an Application.
 //!
-//! `bindle/` maps an Application to the bindle dialect of Spin 0.10.1 and says what cannot be mapped; `digest.rs`
-//! hashes the files; `wasm.rs` looks into modules; `staging.rs` hands out the very bytes that were hashed.
+//! `bindle/` maps an Application to the bindle dialect of Spin 0.10.1 and says what cannot be mapped; `directory/` keeps
+//! all of it for hosts of our time. Both share `identity.rs` (name and version), `source.rs` and `wasm.rs`, which look
+//! into Wasm files, and `digest.rs`, which hashes all files; `staging.rs` hands out the very bytes that were hashed.
 
 mod bindle;
+mod blobs;
+mod common;
 mod digest;
 pub mod directory;
 #[cfg(test)]
 mod fixture;
+mod identity;
+mod source;
 mod staging;
 mod wasm;
 
@@ -102,7 +107,7 @@ pub enum Content {
 /// A path that the package answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The component that answers.
+    /// The component that answers; of a static response its trigger.
     pub component: String,
     /// The path with its base, without a wildcard's `/...`.
     pub path: String,

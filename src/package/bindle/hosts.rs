@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layout::below;
 use crate::app::{Component, ManifestFormat};
 use crate::package::Findings;
+use crate::package::common::below;
 
 const ALLOW_ALL: &str = "insecure:allow-all";
 

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use bindle::{BindleSpec, Condition, Group, Id, Invoice, Label, Parcel};
 use sha2::{Digest as _, Sha256};
 
-use super::identity::Identity;
 use crate::app::Application;
 use crate::package::PackageId;
 use crate::package::digest::{Digest, hex};
+use crate::package::identity::Identity;
 
 const MANIFEST_TYPE: &str = "application/vnd.fermyon.spin+toml";
 const WASM_TYPE: &str = "application/wasm";

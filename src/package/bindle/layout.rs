@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::hosts;
-use super::identity::{self, Identity};
 use super::manifest::{Executor as WireExecutor, Variable as WireVariable};
-use super::route::{Pattern, has_newer_parts, rooted};
+use super::route::{Pattern, has_newer_parts};
 use crate::app::{
     Application, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, Place, Source, Trigger, Variable,
 };
+use crate::package::common::{below, check_runs, check_variable_names, http_base, quoted, rooted};
+use crate::package::identity::{self, Identity, Naming};
 use crate::package::{Findings, Options, Route};
+
+const NAMING: Naming = Naming { code: "E12", bundle: "a bindle", without_version: None };
 
 /// What a bindle will hold.
 #[derive(Debug)]
@@ -51,10 +54,10 @@ impl Placed<'_> {
 /// Lays the application out as a bindle. There is no layout where something is refused.
 pub(super) fn lay_out<'a>(app: &'a Application, options: &Options) -> (Option<Layout<'a>>, Findings) {
     let mut findings = Findings::default();
-    let identity = identity::identify(app, &options.build_info, &mut findings);
+    let identity = identity::identify(app, &NAMING, &options.build_info, &mut findings);
     check_trigger_types(app, &mut findings);
     let variables = map_variables(app, options, &mut findings);
-    let base = base(app);
+    let base = http_base(app);
     let mut components = place_components(app, &base, &mut findings);
     check_routes(&components, &mut findings);
     let routes = components.iter().map(route).collect();
@@ -69,12 +72,6 @@ pub(super) fn lay_out<'a>(app: &'a Application, options: &Options) -> (Option<La
     (layout, findings)
 }
 
-fn base(app: &Application) -> String {
-    let given =
-        app.trigger_settings.get("http").and_then(|settings| settings.get("base")).and_then(toml::Value::as_str);
-    rooted(given.unwrap_or("/"))
-}
-
 /// The components that triggers run, in the manifest's order.
 pub(super) fn used_components(app: &Application) -> impl Iterator<Item = &Component> {
     app.components.iter().filter(|component| triggers_of(app, component).next().is_some())
@@ -82,21 +79,6 @@ pub(super) fn used_components(app: &Application) -> impl Iterator<Item = &Compon
 
 fn triggers_of<'a>(app: &'a Application, component: &'a Component) -> impl Iterator<Item = &'a Trigger> {
     app.triggers.iter().filter(|trigger| trigger.component.as_ref() == Some(&component.id))
-}
-
-/// A place below another one.
-pub(super) fn below(place: &Place, key: &str) -> Place {
-    let key = if place.key.is_empty() { key.to_owned() } else { format!("{}.{key}", place.key) };
-    Place { key, ..place.clone() }
-}
-
-/// Where the manifest has one of the application's own keys.
-pub(super) fn app_place(app: &Application, key: &str) -> Place {
-    let key = match app.format {
-        ManifestFormat::V1 => key.to_owned(),
-        ManifestFormat::V2 => format!("application.{key}"),
-    };
-    Place { file: app.manifest.clone(), line: 0, key }
 }
 
 fn check_trigger_types(app: &Application, findings: &mut Findings) {
@@ -128,14 +110,7 @@ fn check_trigger_types(app: &Application, findings: &mut Findings) {
 }
 
 fn map_variables(app: &Application, options: &Options, findings: &mut Findings) -> BTreeMap<String, WireVariable> {
-    for name in options.variables.keys().filter(|name| !app.variables.contains_key(*name)) {
-        findings.refuse(
-            None,
-            Place { file: app.manifest.clone(), line: 0, key: "variables".into() },
-            format!("the application has no variable `{name}`"),
-            format!("declare `{name}` under `variables` in the manifest, or leave out `--variable {name}=…`"),
-        );
-    }
+    check_variable_names(app, options, None, findings);
     app.variables
         .iter()
         .map(|(name, variable)| {
@@ -236,10 +211,6 @@ fn copy_ids(app: &Application, id: &str, count: usize) -> Vec<String> {
     std::iter::once(id.to_owned()).chain(copies).take(count).collect()
 }
 
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
 fn check_http_trigger(app: &Application, trigger: &Trigger, http: &HttpTrigger, findings: &mut Findings) {
     let id = &trigger.id;
     if http.static_response.is_some() {
@@ -251,21 +222,7 @@ fn check_http_trigger(app: &Application, trigger: &Trigger, http: &HttpTrigger, 
         );
         return;
     }
-    match &trigger.component {
-        Some(name) if app.components.iter().any(|component| component.id == *name) => {}
-        Some(name) => findings.refuse(
-            None,
-            trigger.at.clone(),
-            format!("trigger `{id}` runs component `{name}`, which the manifest does not define"),
-            format!("define component `{name}`, or correct its name in the trigger"),
-        ),
-        None => findings.refuse(
-            None,
-            trigger.at.clone(),
-            format!("trigger `{id}` runs no component"),
-            "name a `component` in the trigger",
-        ),
-    }
+    check_runs(app, trigger, findings);
     match &http.route {
         HttpRoute::Private => findings.refuse(
             "E3",

@@ -1,4 +1,6 @@
-//! Routes of HTTP triggers, as Spin reads them.
+//! Routes of HTTP triggers, as Spin 0.10 reads them.
+
+use crate::package::common::rooted;
 
 /// A route with its base, normalised: parts that begin with a slash, none at the end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,11 +45,6 @@ impl std::fmt::Display for Pattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.wildcard { write!(f, "{}/...", self.prefix) } else { f.write_str(self.path()) }
     }
-}
-
-/// Adds the leading slash that Spin 0.10 does not add by itself.
-pub(super) fn rooted(path: &str) -> String {
-    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
 /// What of a route Spin 0.10 and later read differently: it would take these parts literally.

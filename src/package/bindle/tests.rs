@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::invoice::Parcels;
 use super::*;
-use crate::app::{Executor, ManifestFormat};
+use crate::app::{Executor, ManifestFormat, Source};
 use crate::package::fixture::{MODULE, application, component, files, http, variable, with_components};
 use crate::package::{BuildInfo, Format, Refusal, Route, assemble, check};
 
@@ -668,19 +668,6 @@ fn sources_given_by_url() {
     assert!(!said.contains("hunter2") && !said.contains("SECRET"), "{said}");
     let error = assemble(&app, &Format::Bindle, &Options::default(), &downloads).unwrap_err();
     assert!(matches!(error, PackageError::Changed { .. }), "{error:?}");
-}
-
-#[test]
-fn names_of_urls() {
-    for (url, expected) in [
-        ("https://h/a/b.wasm", "a/b.wasm"),
-        ("https://h//b.wasm#x", "b.wasm"),
-        ("https://h", "abc.wasm"),
-        ("https://h/", "abc.wasm"),
-        ("nonsense", "abc.wasm"),
-    ] {
-        assert_eq!(name_of_url(url, "abc"), expected, "{url}");
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What describes a package of the directory format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,48 @@ impl Document {
     /// The version of the format that this program writes, and the newest that it reads.
     pub const FORMAT: u32 = 1;
 
+    /// Reads a document, and makes sure that it hangs together: whoever follows it finds every component and writes no
+    /// file outside of the directory that is meant for it.
+    pub fn parse(bytes: &[u8]) -> Result<Document, DocumentError> {
+        /// All that documents of every format have.
+        #[derive(Deserialize)]
+        struct Header {
+            format: u32,
+        }
+        let Header { format } = serde_json::from_slice(bytes)?;
+        if format != Document::FORMAT {
+            return Err(DocumentError::Format { found: format });
+        }
+        let document: Document = serde_json::from_slice(bytes)?;
+        document.contradiction().map_or(Ok(document), |what| Err(DocumentError::Contradiction(what)))
+    }
+
+    /// Writes it as JSON. Equal documents give equal bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("structures with string keys are JSON");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        for trigger in &self.triggers {
+            let id = &trigger.id;
+            match (&trigger.component, &trigger.static_response) {
+                (Some(component), None) if self.component(component).is_none() => {
+                    return Some(format!("trigger `{id}` runs component `{component}`, which is not there"));
+                }
+                (Some(_), None) | (None, Some(_)) => {}
+                _ => return Some(format!("trigger `{id}` does not have exactly one of component and response")),
+            }
+        }
+        let ids: BTreeSet<_> = self.components.iter().map(|component| &component.id).collect();
+        if ids.len() < self.components.len() {
+            return Some("two components have one id".into());
+        }
+        let wrong = self.files().find(|file| !file.is_plain())?;
+        Some(format!("`{}` is no file of a package", wrong.path.escape_debug()))
+    }
+
     /// The component of that id.
     pub fn component(&self, id: &str) -> Option<&ServedComponent> {
         self.components.iter().find(|component| component.id == id)
@@ -40,6 +82,23 @@ impl Document {
     pub fn files(&self) -> impl Iterator<Item = &File> {
         self.components.iter().flat_map(|component| std::iter::once(&component.wasm).chain(&component.files))
     }
+}
+
+/// Why bytes are no [`Document`].
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Another version of this program wrote it.
+    #[error("the package is of format {found}, and this version of spin-deploy reads format {}", Document::FORMAT)]
+    Format {
+        /// Its format.
+        found: u32,
+    },
+    /// It is no JSON, or says other things than a document does.
+    #[error("the package's document cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+    /// It does not hang together.
+    #[error("the package's document contradicts itself: {0}")]
+    Contradiction(String),
 }
 
 /// An HTTP trigger.
@@ -139,6 +198,15 @@ pub struct File {
     pub sha256: String,
     /// Its length in bytes.
     pub size: u64,
+}
+
+impl File {
+    /// Whether the path leads nowhere but down, and the digest is one.
+    fn is_plain(&self) -> bool {
+        let part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\0', '\\']);
+        let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        self.path.split('/').all(part) && self.sha256.len() == 64 && self.sha256.chars().all(digit)
+    }
 }
 
 /// Values that may be secret: `Debug` shows their names alone.

@@ -38,6 +38,11 @@ impl AllowedHosts {
         Ok(AllowedHosts { entries: entries.iter().map(entry).collect::<Result<_, _>>()? })
     }
 
+    /// Adds the entries of another list.
+    pub(super) fn extend(&mut self, other: AllowedHosts) {
+        self.entries.extend(other.entries);
+    }
+
     /// Whether a connection to that host and port with that scheme (`http`, `https`, `tcp`, …) is allowed. `host` is a
     /// name or an address, an IPv6 one without brackets.
     pub fn allow(&self, scheme: &str, host: &str, port: u16) -> bool {

@@ -1,15 +1,26 @@
-//! The name and version of a bindle (`E12`).
+//! The name and version of a package.
 
 use semver::{BuildMetadata, Version};
 
-use super::layout::app_place;
+use super::common::app_place;
+use super::{BuildInfo, Findings, PackageId};
 use crate::app::Application;
-use crate::package::{BuildInfo, Findings, PackageId};
 
 /// The longest revision number that Hippo registers, in bytes (`deislabs/hippo@v0.20.2`).
 const MAX_VERSION: usize = 128;
 /// Hex digits of a derived tag: 80 bits.
 const TAG_DIGITS: usize = 20;
+
+/// How the formats differ in what they make of a name and a version.
+#[derive(Debug)]
+pub(super) struct Naming {
+    /// The code of refusals.
+    pub code: &'static str,
+    /// What gets the name: `a bindle`.
+    pub bundle: &'static str,
+    /// The version of an application without one; `None` where it must have one.
+    pub without_version: Option<Version>,
+}
 
 /// Name and version, but for a tag that only the content decides.
 #[derive(Debug)]
@@ -36,9 +47,14 @@ impl Identity {
 }
 
 /// Reads name and version of an application; `None` where something is refused.
-pub(super) fn identify(app: &Application, build_info: &BuildInfo, findings: &mut Findings) -> Option<Identity> {
-    let name = usable_name(app, findings);
-    let version = base_version(app, findings);
+pub(super) fn identify(
+    app: &Application,
+    naming: &Naming,
+    build_info: &BuildInfo,
+    findings: &mut Findings,
+) -> Option<Identity> {
+    let name = usable_name(app, naming, findings);
+    let version = base_version(app, naming, findings);
     let identity = Identity {
         name: name?,
         version: with_given(version?, build_info, app, findings)?,
@@ -58,36 +74,39 @@ pub(super) fn identify(app: &Application, build_info: &BuildInfo, findings: &mut
 }
 
 /// The names that Bindle servers can serve again and that Hippo accepts.
-fn usable_name(app: &Application, findings: &mut Findings) -> Option<String> {
+fn usable_name(app: &Application, naming: &Naming, findings: &mut Findings) -> Option<String> {
     let alphabet = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let name = &app.name;
     if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(alphabet) {
         return Some(name.clone());
     }
     findings.refuse(
-        "E12",
+        naming.code,
         app_place(app, "name"),
-        format!("`{}` cannot be the name of a bindle", name.escape_debug()),
+        format!("`{}` cannot be the name of {}", name.escape_debug(), naming.bundle),
         "choose a `name` of ASCII letters, digits, `-` and `_`, with a letter or digit first",
     );
     None
 }
 
-fn base_version(app: &Application, findings: &mut Findings) -> Option<Version> {
+fn base_version(app: &Application, naming: &Naming, findings: &mut Findings) -> Option<Version> {
+    let Naming { code, bundle, without_version } = naming;
     let remedy = "set `version` in the manifest to a semantic version such as \"1.0.0\"";
     let at = app_place(app, "version");
     let Some(text) = &app.version else {
-        findings.refuse("E12", at, "the application has no version, and a bindle needs one", remedy);
-        return None;
+        if without_version.is_none() {
+            findings.refuse(*code, at, format!("the application has no version, and {bundle} needs one"), remedy);
+        }
+        return without_version.clone();
     };
     match Version::parse(text) {
         Ok(version) => Some(version),
         Err(error) => {
             let text = text.escape_debug();
             findings.refuse(
-                "E12",
+                *code,
                 at,
-                format!("`{text}` is no semantic version ({error}), and a bindle needs one"),
+                format!("`{text}` is no semantic version ({error}), and {bundle} needs one"),
                 remedy,
             );
             None
@@ -129,13 +148,14 @@ mod tests {
     use super::*;
     use crate::package::fixture;
 
+    const NAMING: Naming = Naming { code: "E12", bundle: "a bindle", without_version: None };
     const DIGEST: &str = "3f9a1c0d5e7b2468aabbccddeeff0011";
 
     fn version_of(version: &str, build_info: BuildInfo) -> Result<String, Vec<String>> {
         let mut app = fixture::application();
         app.version = Some(version.into());
         let mut findings = Findings::default();
-        identify(&app, &build_info, &mut findings)
+        identify(&app, &NAMING, &build_info, &mut findings)
             .map(|identity| identity.with_content(DIGEST).version.to_string())
             .ok_or_else(|| findings.refusals.into_iter().map(|refusal| refusal.message).collect())
     }
@@ -198,8 +218,18 @@ mod tests {
             let mut app = fixture::application();
             app.name = name.into();
             let mut findings = Findings::default();
-            assert_eq!(usable_name(&app, &mut findings).is_some(), usable, "{name}");
+            assert_eq!(usable_name(&app, &NAMING, &mut findings).is_some(), usable, "{name}");
             assert_eq!(findings.refusals.len(), usize::from(!usable), "{name}");
         }
+    }
+
+    #[test]
+    fn a_format_may_have_a_version_for_applications_without_one() {
+        let naming = Naming { without_version: Some(Version::new(0, 0, 0)), ..NAMING };
+        let app = crate::app::Application { version: None, ..fixture::application() };
+        let mut findings = Findings::default();
+        let identity = identify(&app, &naming, &BuildInfo::Derived, &mut findings).unwrap();
+        assert_eq!(identity.with_content(DIGEST).version.to_string(), "0.0.0+s3f9a1c0d5e7b2468aabb");
+        assert_eq!(findings, Findings::default());
     }
 }
