@@ -1,7 +1,7 @@
 //! One application: its port, and which release answers there.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,7 +58,9 @@ impl App {
             tools: tools.clone(),
             name: record.app.clone(),
             address,
-            permits: Arc::new(Semaphore::new(usize::try_from(tools.limits.concurrent).unwrap_or(Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(
+                usize::try_from(tools.limits.concurrent).unwrap_or(Semaphore::MAX_PERMITS),
+            )),
             state: Mutex::new(State {
                 record,
                 live: None,
@@ -118,15 +120,9 @@ impl App {
         }
     }
 
-    /// Where it answers. A server for all addresses is told by the loopback one, which is sure to be this machine's.
+    /// Where it answers, without a trailing slash.
     pub fn url(&self) -> String {
-        let mut address = self.address;
-        match address {
-            SocketAddr::V4(_) if address.ip().is_unspecified() => address.set_ip(std::net::Ipv4Addr::LOCALHOST.into()),
-            SocketAddr::V6(_) if address.ip().is_unspecified() => address.set_ip(std::net::Ipv6Addr::LOCALHOST.into()),
-            _ => {}
-        }
-        format!("http://{address}")
+        url(self.address)
     }
 
     /// Closes the port, and waits for what is in flight.
@@ -168,7 +164,7 @@ impl App {
             match TcpListener::bind(self.address).await {
                 Ok(listener) => {
                     if self.state().port_problem.take().is_some() {
-                        self.tools.note(format!("{} answers at {} now", self.name, self.url()));
+                        self.tools.note(format!("{}: port {} is free again", self.name, self.port()));
                     }
                     return listener;
                 }
@@ -217,6 +213,17 @@ impl App {
             format!("{} does not answer: {problem}", self.name)
         })
     }
+}
+
+/// The URL for that address. A server for all addresses is told by the loopback one, which is sure to be this machine's.
+pub fn url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{address}")
 }
 
 /// Why the port is not ours.

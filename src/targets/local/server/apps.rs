@@ -152,12 +152,12 @@ impl Apps {
     }
 
     /// Starts what is recorded as current, unless somebody was faster.
-    async fn revive(&self, app: &App) {
+    async fn revive(&self, app: &Arc<App>) {
         let Ok(_turn) = self.turn(app.name()).await else { return };
         let record = app.record();
         let current = record.current().clone();
-        // The application may have been removed in between; then nobody sees what becomes of this.
-        if app.serves(&current) {
+        let removed = !self.app(app.name()).is_some_and(|known| Arc::ptr_eq(&known, app));
+        if removed || app.serves(&current) {
             return;
         }
         match self.prepare(app.name(), &current).await {
@@ -165,8 +165,10 @@ impl Apps {
                 app.swap(record, live);
                 self.tell(app, &current);
             }
+            Err(_) if self.stop.is_cancelled() => {}
             Err(refusal) => {
-                let problem = format!("release {} ({}) cannot be started: {}", current.id, current.version, refusal.message);
+                let problem =
+                    format!("release {} ({}) cannot be started: {}", current.id, current.version, refusal.message);
                 self.tools.warn(format!("{}: {problem}", app.name()));
                 app.set_problem(problem);
             }
@@ -208,7 +210,11 @@ impl Apps {
         // Before anything is looked up: what is found must stay.
         let claim: Arc<str> = release.document.as_str().into();
         self.claims().push(Arc::downgrade(&claim));
-        Live::prepare(&self.tools, name, release, claim).await
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Refusal::stopping()),
+            live = Live::prepare(&self.tools, name, release, claim) => live,
+        }
     }
 
     /// The application of that name, also where it is only recorded: a removal may have failed half-way.
@@ -262,11 +268,9 @@ impl Apps {
     fn tidy(&self) {
         let in_use = self.in_use();
         let tools = self.tools.clone();
-        self.tasks.spawn_blocking(move || {
-            match tools.store.collect(&in_use, SystemTime::now()) {
-                Ok(collected) => tracing::debug!(?collected, "tidied up"),
-                Err(error) => tools.warn(format!("could not tidy up: {}", super::reply::chain(&error))),
-            }
+        self.tasks.spawn_blocking(move || match tools.store.collect(&in_use, SystemTime::now()) {
+            Ok(collected) => tracing::debug!(?collected, "tidied up"),
+            Err(error) => tools.warn(format!("could not tidy up: {}", super::reply::chain(&error))),
         });
     }
 
@@ -282,7 +286,8 @@ impl Apps {
 
     /// The right to change an application, once all earlier changes of it are done.
     async fn turn(&self, name: &str) -> Result<tokio::sync::OwnedMutexGuard<()>, Refusal> {
-        let turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone();
+        let turn =
+            self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone();
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Refusal::stopping()),

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
@@ -207,7 +206,7 @@ impl Live {
         request::set_spin_headers(&mut request, arrival, client);
         let what = format!("{} {}", request.method(), request.uri().path());
         let limit = self.tools.limits.request_body;
-        let result = if request.body().size_hint().lower() > limit {
+        let result = if request::announced_length(&request).is_some_and(|length| length > limit) {
             Err(HandleError::RequestTooLarge { limit })
         } else {
             component.handler.handle(request).await
@@ -332,8 +331,10 @@ fn answer(trigger: &ServedTrigger, prepared: &[(Executor, Arc<Prepared>)]) -> Re
     };
     match (&trigger.component, &trigger.static_response) {
         (Some(id), None) => {
-            let same = |(executor, ready): &&(Executor, Arc<Prepared>)| ready.id == *id && *executor == trigger.executor;
-            let (_, ready) = prepared.iter().find(same).ok_or_else(|| invalid("its component is not in the package"))?;
+            let same =
+                |(executor, ready): &&(Executor, Arc<Prepared>)| ready.id == *id && *executor == trigger.executor;
+            let (_, ready) =
+                prepared.iter().find(same).ok_or_else(|| invalid("its component is not in the package"))?;
             Ok(Answer::Component(ready.clone()))
         }
         (None, Some(response)) => StaticAnswer::new(response).map(Answer::Static).map_err(invalid),

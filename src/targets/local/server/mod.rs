@@ -43,7 +43,7 @@ mod tests;
 pub struct Options {
     /// Where everything lies.
     pub paths: Paths,
-    /// The address that applications are served on.
+    /// The address that applications are served on. Of one for all addresses (`0.0.0.0`), URLs name the loopback one.
     pub listen: IpAddr,
     /// What one request may use up.
     pub limits: Limits,
@@ -105,9 +105,8 @@ pub async fn serve(
 
     let tools = Arc::new(Tools::new(store, engine, reporter.clone(), limits));
     let apps = Arc::new(Apps::new(tools, listen, first_port, stop.clone()));
-    reporter.report(Event::Note {
-        message: format!("serving on {listen}, taking orders on {}", socket_path.display()),
-    });
+    reporter
+        .report(Event::Note { message: format!("serving on {listen}, taking orders on {}", socket_path.display()) });
     for error in damaged {
         reporter.report(Event::Warning { message: reply::chain(&error) });
     }

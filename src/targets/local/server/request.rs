@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, Uri, Version};
 
@@ -90,6 +90,11 @@ fn host(headers: &HeaderMap) -> Result<Option<Authority>, &'static str> {
         return Err("there is more than one header Host");
     }
     host.to_str().ok().and_then(|host| host.parse().ok()).map(Some).ok_or("the header Host cannot be understood")
+}
+
+/// How long the body is going to be, where the head says so.
+pub fn announced_length<B>(request: &Request<B>) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn limited(body: Incoming, limit: u64) -> Body {
