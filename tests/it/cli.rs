@@ -1,6 +1,7 @@
 //! The real binary in a sealed environment: whole output and exit code.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -33,6 +34,14 @@ fn help_and_version_go_to_stdout() {
 }
 
 #[test]
+fn serve_has_help_of_its_own() {
+    let (code, out, err) = run(&["serve", "--help"], &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("Usage: spin-deploy serve [OPTIONS]") && out.contains("--max-memory <SIZE>"), "{out}");
+    assert!(!out.contains("--detached") && !out.contains("--hippo-url"), "{out}");
+}
+
+#[test]
 fn wrong_usage_is_2_and_says_so_on_stderr() {
     let (code, out, err) = run(&["deploy", "--chanel", "x"], &[]);
     assert_eq!((code, out.as_str()), (2, ""));
@@ -53,8 +62,77 @@ fn an_unknown_target_is_told_what_there_is() {
     assert_eq!((code, out.as_str()), (2, ""));
     insta::assert_snapshot!(err, @r#"
     error: there is no target "hipo", which SPIN_DEPLOY_TARGET names: did you mean hippo?
-      try: one of these: hippo (Hippo on Nomad, with a Bindle registry)
+      try: one of these: hippo (Hippo on Nomad, with a Bindle registry), local (this machine: stores the app and serves it)
     "#);
+}
+
+#[test]
+fn without_a_word_on_hippo_the_target_that_needs_none_is_named() {
+    let (code, out, err) = run(&[], &[]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    insta::assert_snapshot!(err, @r"
+    error: could not connect to Hippo
+      caused by: no address of Hippo (`--hippo-url`, HIPPO_URL) and no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL)
+      try: export HIPPO_URL=https://hippo.example.com
+      try: export BINDLE_SERVER_URL=https://bindle.example.com/v1
+      try: to serve it on this machine: spin-deploy --target local
+    ");
+    let (_, _, err) = run(&["--hippo-url", "https://hippo.example.com"], &[]);
+    assert!(!err.contains("--target local"), "{err}");
+}
+
+#[test]
+fn limits_that_make_no_sense_are_refused_wherever_they_come_from() {
+    let (code, _, err) = run(&["serve", "--stop"], &[("SPIN_DEPLOY_MAX_MEMORY", "lots")]);
+    assert_eq!(code, 2);
+    insta::assert_snapshot!(err, @r#"
+    error: could not use SPIN_DEPLOY_MAX_MEMORY: "lots" is no size from 64KiB to 4GiB
+      try: SPIN_DEPLOY_MAX_MEMORY=256MiB
+    "#);
+    assert_eq!(run(&["serve", "--max-requests", "0"], &[]).0, 2);
+    assert_eq!(run(&["--target", "local"], &[("SPIN_DEPLOY_LISTEN", "localhost")]).0, 2);
+}
+
+#[test]
+fn stopping_where_no_server_runs_is_no_error_and_makes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let output = spin_deploy(&home).args(["serve", "--stop"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b""[..]));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "stopped: no server was running\n");
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_server_runs_once_for_a_data_directory_and_ends_when_it_is_asked_to() {
+    let home = tempfile::tempdir().unwrap();
+    let serve = |args: &[&str]| {
+        let mut command = spin_deploy(&home);
+        command.args(["serve", "--format", "json", "--data-dir", "data"]).args(args);
+        command
+    };
+    let records = |out: Vec<u8>| -> Vec<Value> {
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let mut first = serve(&[]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(first.stdout.take().unwrap());
+    let mut line = String::new();
+    // It serves when it says so.
+    out.read_line(&mut line).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["event"], "note");
+
+    let second = serve(&[]).output().unwrap();
+    assert_eq!(second.status.code(), Some(11));
+    assert_eq!(records(second.stdout).last().unwrap()["error"]["reason"], "conflict");
+
+    let stop = serve(&["--stop"]).output().unwrap();
+    assert_eq!(stop.status.code(), Some(0));
+    let pid = records(stop.stdout).last().unwrap()["pid"].clone();
+    assert_eq!(pid, first.id());
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    let mut rest = Vec::new();
+    out.read_to_end(&mut rest).unwrap();
+    let last = records(rest).pop().unwrap();
+    assert_eq!((&last["event"], &last["pid"]), (&"stopped".into(), &pid));
 }
 
 #[test]

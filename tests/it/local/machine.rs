@@ -47,7 +47,9 @@ impl Machine {
 
     /// With settings for its server.
     pub fn with(variables: &[(&'static str, &'static str)]) -> Self {
-        Machine { variables: variables.to_vec(), ..Machine::new() }
+        let mut machine = Machine::new();
+        machine.variables = variables.to_vec();
+        machine
     }
 
     /// The program on this machine, in a directory.
@@ -77,12 +79,6 @@ impl Machine {
     /// Runs `serve` with arguments to its end.
     pub async fn serve(&self, args: &[&str]) -> Output {
         self.program(self.home.path()).args(&[&["serve"], args].concat()).run().await
-    }
-
-    /// Starts a server and returns when it listens.
-    pub async fn start_server(&self) {
-        let empty = App::new("starter");
-        self.deploy(&empty).await;
     }
 
     /// GET, without a word about how it went.
