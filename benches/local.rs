@@ -122,6 +122,7 @@ fn quantile(sorted: &[Duration], q: f64) -> Duration {
 }
 
 fn main() {
+    rustls::crypto::ring::default_provider().install_default().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let machine = Machine { home: TempDir::new().unwrap() };

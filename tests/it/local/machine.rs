@@ -35,6 +35,8 @@ impl Machine {
         static MACHINES: AtomicU32 = AtomicU32::new(0);
         let nth = std::process::id().wrapping_mul(7) + MACHINES.fetch_add(1, Ordering::Relaxed);
         let slots = (PORTS.end - PORTS.start) / PORTS_EACH;
+        // Somebody else may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let home = TempDir::new().expect("a temporary directory can be made");
         std::fs::create_dir(home.path().join("run")).expect("directories can be made");
         Machine {
