@@ -73,3 +73,64 @@ async fn put(store: &Store, blob: &Blob, reporter: &dyn Reporter) -> Result<Opti
 fn transfer_id(blob: &Blob) -> u64 {
     blob.sha256.get(..12).and_then(|part| u64::from_str_radix(part, 16).ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::stand_in::Place;
+    use super::*;
+    use crate::package::Content;
+
+    /// Counts what begins, and cancels the run at the first.
+    struct CancelsAtOnce(CancellationToken, Mutex<usize>);
+
+    impl Reporter for CancelsAtOnce {
+        fn report(&self, event: Event) {
+            if matches!(event, Event::TransferStarted { .. }) {
+                *self.1.lock().unwrap() += 1;
+                self.0.cancel();
+            }
+        }
+    }
+
+    /// Blobs whose content is not what their digest says.
+    fn broken(count: usize) -> Vec<Blob> {
+        let blob = |n| Blob {
+            sha256: format!("{n:064x}"),
+            size: 5,
+            name: format!("file {n}"),
+            content: Content::File(format!("/no/such/file/{n}").into()),
+        };
+        (0..count).map(blob).collect()
+    }
+
+    #[tokio::test]
+    async fn after_a_cancellation_no_further_file_is_begun() {
+        let place = Place::new();
+        let store = Store::open(&place.config("", &[]).paths()).unwrap();
+        let blobs: Vec<_> = (0..50)
+            .map(|n: u32| {
+                let bytes = n.to_be_bytes().to_vec();
+                let sha256 = format!("{:x}", <sha2::Sha256 as sha2::Digest>::digest(&bytes));
+                Blob { sha256, size: 4, name: format!("file {n}"), content: Content::Bytes(bytes) }
+            })
+            .collect();
+        let cancel = CancellationToken::new();
+        let reporter = CancelsAtOnce(cancel.clone(), Mutex::new(0));
+        let error = publish(&store, &blobs, &reporter, &cancel).await.unwrap_err();
+        assert!(matches!(error, PublishError::Cancelled), "{error:?}");
+        assert!(*reporter.1.lock().unwrap() <= AT_ONCE);
+        // What was begun was let through, and the next run goes on from there.
+        let rest = publish(&store, &blobs, &crate::event::Silent, &CancellationToken::new()).await.unwrap();
+        assert_eq!(rest.files as usize, blobs.len() - *reporter.1.lock().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_and_not_the_stop_that_follows_it() {
+        let place = Place::new();
+        let store = Store::open(&place.config("", &[]).paths()).unwrap();
+        let error = publish(&store, &broken(20), &crate::event::Silent, &CancellationToken::new()).await.unwrap_err();
+        assert!(matches!(error, PublishError::Store(StoreError::Package(_))), "{error:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::http::{Body, Client, Repeat, Request};
+use crate::http::{Client, HttpError, Repeat, Request};
 use crate::target::{Phase, Proof, Release, Status};
 
 /// How long a look may take.
@@ -45,12 +45,61 @@ async fn ask(http: &Client, url: &str) -> Result<Info, String> {
         repeat: Repeat::Never,
         patience: Some(PATIENCE),
         limit: LIMIT,
-        body: Body::Empty,
         ..Request::new(reqwest::Method::GET, url)
     };
     let look = async { http.send(request, &|_| {}).await?.success()?.json() };
     match tokio::time::timeout(PATIENCE, look).await {
-        Ok(answer) => answer.map_err(|error| error.message),
+        Ok(answer) => answer.map_err(|error: HttpError| match &error.source {
+            Some(cause) => format!("{}: {cause}", error.message),
+            None => error.message,
+        }),
         Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Config;
+    use crate::http::testing::{Act, Server, answer};
+    use crate::target::ReleaseId;
+
+    async fn see(act: Act) -> Status {
+        let server = Server::new(vec![act]).await;
+        let url = server.url.as_str().trim_end_matches('/').to_owned();
+        let release =
+            Release { id: ReleaseId("2".into()), version: "2.0.0".into(), url: Some(url.clone()), changes: Vec::new() };
+        look(&Client::new(&Config::default()).unwrap(), &url, "shop", &release).await
+    }
+
+    fn info(name: &str, version: &str) -> Act {
+        answer("200 OK", &[], serde_json::json!({ "name": name, "version": version, "release": 2 }).to_string())
+    }
+
+    #[tokio::test]
+    async fn only_the_release_itself_is_ready() {
+        let status = see(info("shop", "2.0.0")).await;
+        assert_eq!((status.phase, status.version.as_deref()), (Phase::Ready(Proof::Version), Some("2.0.0")));
+        let status = see(info("shop", "1.0.0")).await;
+        assert_eq!((status.phase, status.version.as_deref()), (Phase::Progressing, Some("1.0.0")));
+        assert_eq!(status.detail.unwrap(), "1.0.0 still answers");
+    }
+
+    #[tokio::test]
+    async fn whatever_else_answers_is_told_and_not_believed() {
+        let table = [
+            (info("other", "2.0.0"), "another application answers: other"),
+            (answer("200 OK", &[], "<html>"), "it answered an HTML page where JSON is expected"),
+            (answer("503 Service Unavailable", &[], "no"), "it answered 503 Service Unavailable: no"),
+            (
+                answer("302 Found", &[("Location", "http://example.com/")], ""),
+                "it redirects to http://example.com, which is not followed",
+            ),
+        ];
+        for (act, why) in table {
+            let status = see(act).await;
+            assert_eq!((status.phase, status.version), (Phase::Progressing, None));
+            assert_eq!(status.detail.unwrap(), why);
+        }
     }
 }

@@ -188,7 +188,7 @@ async fn a_server_of_another_version_is_used_and_noted_and_one_of_another_protoc
         line => good(line),
     });
     target(&place).release(&cx, &shop(), &artifact()).await.unwrap();
-    let heard = heard.0.lock().unwrap();
+    let heard = heard.0.lock().unwrap().clone();
     let [Event::Note { message }] = heard.as_slice() else { panic!("{heard:?}") };
     assert!(message.starts_with("the server (process 1) is of spin-deploy 9.9.9, this is "), "{message}");
 
