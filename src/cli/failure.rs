@@ -146,6 +146,8 @@ impl From<DeployError> for Failure {
                 Failure { hints, live: live_after(step, source.kind), ..failure }
             }
             DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered),
+            DeployError::Replaced(unanswered) => Failure::unanswered(failure, *unanswered)
+                .hint("run the same command again, if this build is the one that shall be live"),
             DeployError::NotReady(unanswered) => {
                 let failure = Failure::unanswered(failure, *unanswered);
                 failure.hint("run the same command again with a longer --timeout: what is uploaded stays").hint(
@@ -175,6 +177,7 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::Package(error) => package_code(error),
         DeployError::Target { step, source, .. } => target_code(*step, source.kind),
         DeployError::ReleaseFailed(_) => ExitCode::ReleaseFailed,
+        DeployError::Replaced(_) => ExitCode::Conflict,
         DeployError::NotReady(_) => ExitCode::OutcomeUnknown,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
     }

@@ -37,6 +37,9 @@ pub enum DeployError {
     /// Released, and it failed.
     #[error("{} was released, but it failed", .0.package)]
     ReleaseFailed(Box<Unanswered>),
+    /// Released, and replaced by somebody else before it was seen to answer.
+    #[error("{} was released, but another release took its place", .0.package)]
+    Replaced(Box<Unanswered>),
     /// Released, and the time ran out.
     #[error("{} was released, but did not answer within {}", .0.package, humantime::format_duration(.0.waited))]
     NotReady(Box<Unanswered>),

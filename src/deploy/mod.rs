@@ -230,6 +230,7 @@ async fn not_ready(
             return DeployError::Cancelled { step: Step::Wait, live: Some(live) };
         }
         wait::Unready::Failed(status) => (DeployError::ReleaseFailed, Some(status)),
+        wait::Unready::Replaced(status) => (DeployError::Replaced, Some(status)),
         wait::Unready::TimedOut(status) => (DeployError::NotReady, status),
     };
     let logs = wait::last_words(cx, target, app).await;

@@ -43,6 +43,8 @@ pub(super) struct Waiting<'a> {
 pub(super) enum Unready {
     /// The target says that it will not come up.
     Failed(Status),
+    /// Somebody else has made another release live.
+    Replaced(Status),
     /// The time ran out; what the target said last, where it still said something.
     TimedOut(Option<Status>),
     /// The user stopped waiting.
@@ -63,12 +65,14 @@ pub(super) async fn until_ready(
         () = cx.cancel.cancelled() => return Err(Unready::Cancelled),
     };
     match ended {
-        Ok(result) => result.map_err(Unready::Failed),
+        Ok(Ok(proof)) => Ok(proof),
+        Ok(Err(status)) if status.phase == Phase::Replaced => Err(Unready::Replaced(status)),
+        Ok(Err(status)) => Err(Unready::Failed(status)),
         Err(_) => Err(Unready::TimedOut(last_status(cx, target, app).await)),
     }
 }
 
-/// Looks until two looks in a row agree that it is ready, or that it failed.
+/// Looks until two looks in a row agree that it is ready, that it failed, or that it was replaced.
 async fn watch(cx: &Context, target: &dyn Target, app: &AppName, waiting: &Waiting<'_>) -> Result<Proof, Status> {
     let begun = Instant::now();
     let mut healthy_since = None;
@@ -96,9 +100,9 @@ async fn watch(cx: &Context, target: &dyn Target, app: &AppName, waiting: &Waiti
         match status.phase {
             Phase::Ready(proof) if again && settled => return Ok(proof),
             Phase::Ready(_) if again => {}
-            Phase::Failed if again => return Err(status),
+            Phase::Failed | Phase::Replaced if again => return Err(status),
             // The second look comes soon, and is of the kind that saw it.
-            Phase::Ready(_) => delay = FIRST_DELAY,
+            Phase::Ready(_) | Phase::Replaced => delay = FIRST_DELAY,
             Phase::Failed => full_look = Instant::now(),
             Phase::Pending | Phase::Progressing | Phase::Absent => {}
         }

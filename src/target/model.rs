@@ -187,6 +187,8 @@ pub enum Phase {
     Ready(Proof),
     /// It will not come up by itself.
     Failed,
+    /// Another release has taken the place of the one that was looked for ([`Look::Quick`]).
+    Replaced,
     /// There is nothing of that name.
     Absent,
 }

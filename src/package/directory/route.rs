@@ -61,7 +61,7 @@ impl RoutePattern {
     /// Joins base and route: a missing leading slash is added, one trailing slash is taken away from each.
     pub fn new(base: &str, route: &str) -> Result<RoutePattern, RouteError> {
         let based = format!("{}{}", trimmed(base), trimmed(route));
-        let impossible = |c: &char| !c.is_ascii_graphic() || matches!(c, '?' | '#');
+        let impossible = |c: &char| !c.is_ascii_graphic() || "?#<>\"\\^`{|}".contains(*c);
         if let Some(character) = based.chars().find(impossible) {
             return Err(RouteError::Character(character));
         }
@@ -70,7 +70,7 @@ impl RoutePattern {
         let mut names = BTreeSet::new();
         for part in &parts {
             if let Part::Named(name) = part
-                && !names.insert(name)
+                && !names.insert(name.to_ascii_lowercase())
             {
                 return Err(RouteError::NamedTwice(name.clone()));
             }

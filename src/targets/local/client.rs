@@ -12,7 +12,8 @@ use url::Url;
 use super::control::{AppStatus, MakeLive, Refused, RollBack, ServerInfo};
 use crate::http::{self, Body, HttpError, Kind, Repeat, Request, Response};
 
-/// How long the server may take to make something live: it may have to compile it.
+/// How long the server may take to make something live, which may have to be compiled, or to remove it, which waits for
+/// requests in flight.
 const COMPILING: Duration = Duration::from_secs(300);
 /// How long it may take for everything else.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,7 +72,7 @@ impl Client {
 
     /// Asks it to stop; it does so when nothing is in flight any more.
     pub async fn stop(&self) -> Result<()> {
-        self.send(Method::POST, "server/stop", Body::Empty, PATIENCE).await.map(drop)
+        self.send(Method::POST, "server/stop", Body::Empty, COMPILING).await.map(drop)
     }
 
     /// What it knows of an application.

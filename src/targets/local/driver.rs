@@ -145,6 +145,20 @@ impl Local {
         }
     }
 
+    /// Whether that release answers. The server is asked first: at the application's address something else could answer
+    /// in its name.
+    async fn quick_status(&self, app: &AppName, release: &Release) -> Result<Status, TargetError> {
+        let Ok(Some(found)) = self.client.app(&app.0).await else { return self.full_status(app).await };
+        if found.record.current.to_string() != release.id.0 {
+            return Ok(replaced(found.record.current()));
+        }
+        let status = judge(&found);
+        match status.phase {
+            Phase::Ready(_) => Ok(readiness::look(&self.http, &found.url, &app.0, release).await),
+            _ => Ok(status),
+        }
+    }
+
     /// Removes an application without a server, which must not be started meanwhile. `None`: one has been started.
     async fn forget(&self, app: &AppName, operation: &str) -> Result<Option<()>, TargetError> {
         let _lock = match ServerLock::acquire(&self.paths) {
@@ -171,14 +185,13 @@ impl Target for Local {
 
     async fn check(&self, _cx: &Context) -> Result<Checked, TargetError> {
         let operation = || format!("use the data directory {}", self.paths.data.display());
-        self.paths.check().map_err(|error| fault::of_paths(error, operation()))?;
         self.paths.make_data_dir().map_err(|error| fault::of_paths(error, operation()))?;
         Ok(Checked { identity: None })
     }
 
     async fn plan(&self, _cx: &Context, app: &AppName, package: &Package) -> Result<Plan, TargetError> {
         let operation = || format!("use the data directory {}", self.paths.data.display());
-        self.paths.check().map_err(|error| fault::of_paths(error, operation()))?;
+        self.paths.look().map_err(|error| fault::of_paths(error, operation()))?;
         let wish = Wish {
             app: app.0.clone(),
             version: package.id.version.to_string(),
@@ -220,15 +233,14 @@ impl Target for Local {
         let order = MakeLive { document: document.to_owned(), version };
         let live = self.client.make_live(&app.0, &order).await;
         let live = live.map_err(|error| fault::of_release(error, &operation))?;
+        let live = answering(live, &operation)?;
         Ok(release(live.record.current(), Some(live.url.clone()), changes::changes(&before, &wish)))
     }
 
     async fn status(&self, _cx: &Context, app: &AppName, look: Look<'_>) -> Result<Status, TargetError> {
         match look {
-            Look::Quick(release @ Release { url: Some(url), .. }) => {
-                Ok(readiness::look(&self.http, url, &app.0, release).await)
-            }
-            Look::Quick(_) | Look::Full => self.full_status(app).await,
+            Look::Quick(release) => self.quick_status(app, release).await,
+            Look::Full => self.full_status(app).await,
         }
     }
 
@@ -287,7 +299,7 @@ impl History for Local {
         };
         self.server(cx).await?;
         let live = self.client.roll_back(&app.0, wanted.id).await;
-        let live = live.map_err(|error| fault::of_order(error, operation))?;
+        let live = answering(live.map_err(|error| fault::of_order(error, &operation))?, &operation)?;
         let wish = Wish { app: app.0.clone(), version: wanted.version.clone(), document: wanted.document.clone() };
         Ok(release(live.record.current(), Some(live.url.clone()), rolled_back(&before, &wish, wanted.id)))
     }
@@ -334,6 +346,23 @@ fn judge(status: &AppStatus) -> Status {
         false => Phase::Failed,
     };
     Status { phase, version, detail: status.problem.clone() }
+}
+
+/// Another release was made live meanwhile.
+fn replaced(by: &ReleaseRecord) -> Status {
+    let detail = format!("release {} ({}) was made live meanwhile", by.id, by.version);
+    Status { phase: Phase::Replaced, version: Some(by.version.clone()), detail: Some(detail) }
+}
+
+/// Refuses what is recorded, and does not answer: its port may be taken by another program.
+fn answering(status: AppStatus, operation: &str) -> Result<AppStatus, TargetError> {
+    if status.serving == Some(status.record.current) {
+        return Ok(status);
+    }
+    let why = status.problem.unwrap_or_else(|| "it does not answer".to_owned());
+    Err(TargetError::new(ErrorKind::Rejected, operation)
+        .because(anyhow!(why))
+        .hint("the release is recorded, and is served as soon as it can be; then run the same command again"))
 }
 
 fn absent() -> Status {

@@ -8,6 +8,7 @@ use super::lock::LockError;
 use super::paths::PathsError;
 use super::server::ServeError;
 use super::store::StoreError;
+use crate::package::PackageError;
 use crate::target::{ErrorKind, TargetError};
 
 /// What to do when something is missing that was stored before.
@@ -23,14 +24,22 @@ pub fn cancelled(operation: impl Into<String>) -> TargetError {
 
 /// The places cannot be used.
 pub fn of_paths(error: PathsError, operation: impl Into<String>) -> TargetError {
-    TargetError::new(ErrorKind::InvalidConfig, operation).because(error)
+    TargetError::new(ErrorKind::InvalidConfig, operation)
+        .because(error)
+        .hint("choose another directory: --data-dir DIR")
 }
 
 /// Something on the disk could not be read or written.
 pub fn of_store(error: StoreError, operation: impl Into<String>) -> TargetError {
     let (kind, hint) = match &error {
+        StoreError::Package(PackageError::Stage { .. }) => {
+            (ErrorKind::InvalidConfig, Some("make room for temporary files, or set TMPDIR"))
+        }
         error if error.is_full() => (ErrorKind::Rejected, Some("make room, or choose another disk with --data-dir")),
-        StoreError::Package(_) => (ErrorKind::Rejected, Some("run the same command again when the build has ended")),
+        StoreError::Package(PackageError::Changed { .. }) => {
+            (ErrorKind::Rejected, Some("run the same command again when the build has ended"))
+        }
+        StoreError::Package(_) => (ErrorKind::InvalidConfig, None),
         StoreError::Missing { .. } => (ErrorKind::Conflict, Some(DEPLOY_AGAIN)),
         // The name rules and the package have made sure of these.
         StoreError::AppName(_) | StoreError::NoDigest(_) | StoreError::GuestPath { .. } => {
@@ -104,7 +113,7 @@ pub fn of_launch(error: LaunchError, operation: impl Into<String>) -> TargetErro
         LaunchError::Paths(error) => of_paths(error, operation),
         error @ LaunchError::Elsewhere { .. } => TargetError::new(ErrorKind::Unreachable, operation)
             .because(error)
-            .hint("give this command the XDG_RUNTIME_DIR that the server was started with, or start the server anew"),
+            .hint("it may be finishing the requests in flight: run the same command again; if it stays, kill it"),
         error @ LaunchError::Silent { .. } => TargetError::new(ErrorKind::Interrupted, operation).because(error),
         error => TargetError::new(ErrorKind::Unreachable, operation)
             .because(error)

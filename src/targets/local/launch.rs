@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use super::client::{Client, ControlError};
 use super::config::Launch;
 use super::control::ServerInfo;
+use super::lock::{Holder, ServerLock};
 use super::paths::{Paths, PathsError};
 
 /// What a server exits with that has found another one (`docs/exit-codes.md`).
@@ -23,6 +24,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 /// The longest delay between two looks.
 const LAST_DELAY: Duration = Duration::from_millis(500);
+/// From how many bytes on a log is put aside before a server is started.
+const LONGEST_LOG: u64 = 10 * 1024 * 1024;
 /// How many lines of a server's last words are told.
 const LAST_LINES: usize = 10;
 /// How many bytes of them are read.
@@ -55,8 +58,8 @@ pub enum LaunchError {
     #[error("it ended ({status}) and said: {last_words}")]
     Ended { status: ExitStatus, last_words: String },
     /// Another one holds the data directory, and does not answer here.
-    #[error("a server holds the data directory, but none answers at {}", .socket.display())]
-    Elsewhere { socket: PathBuf },
+    #[error("{holder} holds the data directory, but no server answers at {}", .socket.display())]
+    Elsewhere { holder: Holder, socket: PathBuf },
     /// It is there, and does not answer.
     #[error("it did not answer within {} seconds; its log ends with: {last_words}", DEADLINE.as_secs())]
     Silent { last_words: String },
@@ -70,25 +73,38 @@ pub async fn start(paths: &Paths, launch: &Launch, client: &Client, sleep: Sleep
     paths.check()?;
     paths.make_data_dir()?;
     let log_error = |source| LaunchError::Log { path: paths.server_log(), source };
+    rotate(&paths.server_log()).map_err(log_error)?;
     let log = open_log(&paths.server_log()).map_err(log_error)?;
     let begin = log.metadata().map_err(log_error)?.len();
     let run_error = |source| LaunchError::Run { program: launch.program.clone(), source };
-    let mut child = run(paths, launch, log).map_err(run_error)?;
+    let run = || run(paths, launch, log.try_clone()?);
+    let mut child = Starting::new(run().map_err(run_error)?);
     let last_words = || last_words(&paths.server_log(), begin);
     let (mut waited, mut delay) = (Duration::ZERO, FIRST_DELAY);
     loop {
         match client.server().await {
-            Ok(info) => return Ok(info),
+            Ok(info) => {
+                child.let_go();
+                return Ok(info);
+            }
             Err(ControlError::NotRunning) => {}
             Err(error) => return Err(error.into()),
         }
-        match ended(&mut child) {
+        match child.ended() {
             Some(status) if status.code() != Some(HELD) => {
                 return Err(LaunchError::Ended { status, last_words: last_words() });
             }
-            _ if waited < DEADLINE => {}
-            // Another one holds the data directory, and had the time to answer.
-            Some(_) => return Err(LaunchError::Elsewhere { socket: paths.socket.clone() }),
+            Some(_) if waited < DEADLINE => {
+                // Another one held the data directory. It answers soon, or it was about to end.
+                if ServerLock::holder(paths).is_none() {
+                    child = Starting::new(run().map_err(run_error)?);
+                }
+            }
+            None if waited < DEADLINE => {}
+            Some(_) => {
+                let holder = ServerLock::holder(paths).unwrap_or(Holder { pid: None });
+                return Err(LaunchError::Elsewhere { holder, socket: paths.socket.clone() });
+            }
             None => return Err(LaunchError::Silent { last_words: last_words() }),
         }
         sleep(delay).await;
@@ -112,9 +128,40 @@ fn run(paths: &Paths, launch: &Launch, log: File) -> Result<Child, std::io::Erro
         .spawn()
 }
 
-/// How the child ended, if it has. One that cannot be asked is taken to run: the deadline ends the wait.
-fn ended(child: &mut Child) -> Option<ExitStatus> {
-    child.try_wait().ok().flatten()
+/// A server that has not answered yet. It ends with this value, unless it is let go: nobody would know of it.
+struct Starting(Option<Child>);
+
+impl Starting {
+    fn new(child: Child) -> Starting {
+        Starting(Some(child))
+    }
+
+    /// How it ended, if it has. One that cannot be asked is taken to run: the deadline ends the wait.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.as_mut()?.try_wait().ok().flatten()
+    }
+
+    fn let_go(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended by itself.
+            let _ = child.start_kill();
+        }
+    }
+}
+
+/// Puts a log that has grown long aside.
+fn rotate(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.len() > LONGEST_LOG => std::fs::rename(path, path.with_extension("log.1")),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Opens the log to be written at its end, by nobody else to be read.

@@ -3,9 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::paths::{Paths, PathsError};
+
+/// How often, and after how long, a lock that is held is tried again: looking who holds it takes it for a moment.
+const PROBES: u32 = 5;
+const PROBE: Duration = Duration::from_millis(10);
 
 /// The right to be the server of a data directory, until it is dropped or the process ends, however it ends: the
 /// system holds the lock (`flock`), not the file, which stays.
@@ -52,18 +57,48 @@ impl ServerLock {
         let mut options = OpenOptions::new();
         // Not truncated: until the lock is ours, the content is another server's.
         let mut file = options.write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(trouble)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let pid = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-                return Err(LockError::Held { pid, path });
+        let mut tries = PROBES;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // Somebody may just have looked, which takes the lock for a moment.
+                Err(TryLockError::WouldBlock) if tries > 0 => std::thread::sleep(PROBE),
+                Err(TryLockError::WouldBlock) => return Err(LockError::Held { pid: read_pid(&path), path }),
+                Err(TryLockError::Error(error)) => return Err(trouble(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(trouble(error)),
+            tries -= 1;
         }
         file.set_len(0).map_err(trouble)?;
         writeln!(file, "{}", std::process::id()).map_err(trouble)?;
         Ok(ServerLock { _file: file })
     }
+
+    /// Who holds the lock: `None` where nobody does, or where it cannot be told.
+    pub fn holder(paths: &Paths) -> Option<Holder> {
+        let path = paths.lock();
+        let file = File::open(&path).ok()?;
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| Holder { pid: read_pid(&path) })
+    }
+}
+
+/// The process that holds a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its id, where it has said so yet.
+    pub pid: Option<u32>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("a process"),
+        }
+    }
+}
+
+fn read_pid(path: &Path) -> Option<u32> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -84,7 +119,9 @@ mod tests {
         let process = std::process::id();
         assert!(error.to_string().starts_with(&format!("a server (process {process}) is running already")), "{error}");
 
+        assert_eq!(ServerLock::holder(&paths(&dir)), Some(Holder { pid: Some(process) }));
         drop(held);
+        assert_eq!(ServerLock::holder(&paths(&dir)), None);
         ServerLock::acquire(&paths(&dir)).unwrap();
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -43,8 +43,20 @@ pub enum PathsError {
         /// Its permissions.
         mode: u32,
     },
+    /// There is something else in its place.
+    #[error("{} is no directory: choose another one with --data-dir", .path.display())]
+    NoDirectory {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The data directory belongs to somebody else, who could put anything into it.
+    #[error("{} belongs to another user: choose a directory of your own with --data-dir", .path.display())]
+    Foreign {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// A directory could not be made, or not be looked at.
-    #[error("could not make the directory {}", .path.display())]
+    #[error("could not make or enter the directory {}", .path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -57,17 +69,20 @@ impl Paths {
     /// The places below a data directory, the user's runtime directory (`$XDG_RUNTIME_DIR`) and this program's own
     /// cache directory. No I/O: nothing has to be there yet.
     ///
-    /// Where there is a runtime directory, the socket lies in it: it is short, private and empty after a restart.
+    /// The socket lies in the data directory, where everybody finds it who has found the directory: the runtime directory
+    /// goes with the user's last login and is another one, or none, for cron and sudo, while the server stays. Only where
+    /// its path would be too long for a socket, it lies in the runtime directory.
     pub fn new(data: PathBuf, runtime: Option<PathBuf>, cache: PathBuf) -> Paths {
         // The same directory must mean the same socket, wherever a command is run. It fails only for an empty path, or
         // where the working directory is gone; the first use of the directory says so.
         let data = std::path::absolute(&data).unwrap_or(data);
+        let beside = data.join("control.sock");
         let socket = match runtime {
-            Some(runtime) => {
+            Some(runtime) if beside.as_os_str().len() > LONGEST_SOCKET => {
                 let digest = format!("{:x}", Sha256::digest(data.as_os_str().as_encoded_bytes()));
                 runtime.join("spin-deploy").join(format!("{}.sock", &digest[..16]))
             }
-            None => data.join("control.sock"),
+            _ => beside,
         };
         Paths { data, socket, code_cache: cache.join("code") }
     }
@@ -85,21 +100,35 @@ impl Paths {
         Err(PathsError::SocketTooLong { path: self.socket.clone(), remedy })
     }
 
-    /// Makes the data directory, for nobody else to enter. One that was made for this, and still is empty, is closed to
-    /// others; one with something in it is refused instead: it may be open for the sake of something that is not ours.
-    pub fn make_data_dir(&self) -> Result<(), PathsError> {
-        let trouble = |source| PathsError::Directory { path: self.data.clone(), source };
-        match fs::metadata(&self.data) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(trouble(error)),
-            Ok(metadata) => {
-                let mode = metadata.permissions().mode() & 0o777;
-                if mode & 0o077 != 0 && fs::read_dir(&self.data).map_err(trouble)?.next().is_some() {
-                    return Err(PathsError::Open { path: self.data.clone(), mode });
-                }
-            }
+    /// Whether the data directory can be used, as far as it is there; changes nothing.
+    ///
+    /// One that others may enter, and that has something in it, is refused and not closed to them: it may be open for
+    /// the sake of something that is not ours.
+    pub fn look(&self) -> Result<(), PathsError> {
+        self.check()?;
+        let path = || self.data.clone();
+        let trouble = |source| PathsError::Directory { path: path(), source };
+        let metadata = match fs::metadata(&self.data) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(trouble)?,
+        };
+        if !metadata.is_dir() {
+            return Err(PathsError::NoDirectory { path: path() });
         }
-        private_dir(&self.data).map_err(trouble)
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(PathsError::Foreign { path: path() });
+        }
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 && fs::read_dir(&self.data).map_err(trouble)?.next().is_some() {
+            return Err(PathsError::Open { path: path(), mode });
+        }
+        Ok(())
+    }
+
+    /// Makes the data directory, for nobody else to enter; one that still is empty is closed to others.
+    pub fn make_data_dir(&self) -> Result<(), PathsError> {
+        self.look()?;
+        private_dir(&self.data).map_err(|source| PathsError::Directory { path: self.data.clone(), source })
     }
 
     /// The file whose lock says that a server is running.

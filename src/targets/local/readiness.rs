@@ -18,6 +18,7 @@ const LIMIT: usize = 64 * 1024;
 struct Info {
     name: String,
     version: String,
+    release: u64,
 }
 
 /// Looks once whether that release of the application answers.
@@ -30,9 +31,10 @@ pub async fn look(http: &Client, url: &str, app: &str, release: &Release) -> Sta
     if info.name != app {
         return waiting(format!("another application answers: {}", info.name));
     }
-    let (phase, detail) = match info.version == release.version {
+    // Where the user chose the version, two releases may have the same.
+    let (phase, detail) = match info.version == release.version && info.release.to_string() == release.id.0 {
         true => (Phase::Ready(Proof::Version), None),
-        false => (Phase::Progressing, Some(format!("{} still answers", info.version))),
+        false => (Phase::Progressing, Some(format!("release {} ({}) still answers", info.release, info.version))),
     };
     Status { phase, version: Some(info.version), detail }
 }
@@ -73,7 +75,11 @@ mod tests {
     }
 
     fn info(name: &str, version: &str) -> Act {
-        answer("200 OK", &[], serde_json::json!({ "name": name, "version": version, "release": 2 }).to_string())
+        info_of(name, version, 2)
+    }
+
+    fn info_of(name: &str, version: &str, release: u64) -> Act {
+        answer("200 OK", &[], serde_json::json!({ "name": name, "version": version, "release": release }).to_string())
     }
 
     #[tokio::test]
@@ -82,7 +88,9 @@ mod tests {
         assert_eq!((status.phase, status.version.as_deref()), (Phase::Ready(Proof::Version), Some("2.0.0")));
         let status = see(info("shop", "1.0.0")).await;
         assert_eq!((status.phase, status.version.as_deref()), (Phase::Progressing, Some("1.0.0")));
-        assert_eq!(status.detail.unwrap(), "1.0.0 still answers");
+        assert_eq!(status.detail.unwrap(), "release 2 (1.0.0) still answers");
+        let status = see(info_of("shop", "2.0.0", 1)).await;
+        assert_eq!(status.detail.unwrap(), "release 1 (2.0.0) still answers");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use super::config::{Config, Serving};
 use super::engine::Engine;
 use super::engine::embedded::{Embedded, EngineError};
 use super::fault;
-use super::lock::{LockError, ServerLock};
+use super::lock::ServerLock;
 use super::paths::Paths;
 use super::server::{self, Options};
 use crate::target::{Context, ErrorKind, TargetError};
@@ -45,7 +46,7 @@ pub async fn stop(config: &Config, cancel: &CancellationToken) -> Result<Option<
     let failed = |error| fault::of_question(error, "stop the server");
     let pid = match client.server().await {
         Ok(info) => info.pid,
-        Err(ControlError::NotRunning) => return Ok(None),
+        Err(ControlError::NotRunning) => return nobody_answers(&paths),
         Err(error) => return Err(failed(error)),
     };
     match client.stop().await {
@@ -63,7 +64,18 @@ pub async fn stop(config: &Config, cancel: &CancellationToken) -> Result<Option<
 
 /// Whether that process still is the server. Its lock is the last thing that it lets go.
 fn is_there(paths: &Paths, pid: u32) -> bool {
-    matches!(ServerLock::acquire(paths), Err(LockError::Held { pid: Some(holder), .. }) if holder == pid)
+    ServerLock::holder(paths).is_some_and(|holder| holder.pid == Some(pid))
+}
+
+/// No server, unless there is one that cannot be spoken to.
+fn nobody_answers(paths: &Paths) -> Result<Option<u32>, TargetError> {
+    let Some(holder) = ServerLock::holder(paths) else { return Ok(None) };
+    let why = anyhow!("{holder} holds {}, and does not answer at {}", paths.lock().display(), paths.socket.display());
+    let failure = TargetError::new(ErrorKind::Unreachable, "stop the server").because(why);
+    Err(match holder.pid {
+        Some(pid) => failure.hint(format!("it may be stopping already; if it stays: kill {pid}")),
+        None => failure,
+    })
 }
 
 /// Leaves the terminal and the process group that this was started from, so that their end is not ours.

@@ -27,7 +27,7 @@ use super::logs;
 use super::paths::{Paths, PathsError, escaped, private_dir};
 use super::record::is_sha256;
 pub use super::record::{KEPT_RELEASES, Record, RecordError, ReleaseRecord};
-use crate::package::directory::{self, Document, ServedComponent};
+use crate::package::directory::{self, Document, DocumentError, ServedComponent};
 use crate::package::{Blob, PackageError, Snapshot};
 
 /// How old something has to be before [`Store::collect`] removes it. A deploy stores its blobs before the release that
@@ -164,7 +164,7 @@ impl Store {
     pub fn put(&self, blob: &Blob) -> Result<bool, StoreError> {
         check_digest(&blob.sha256)?;
         let path = self.blob(&blob.sha256);
-        if self.spare(&path, blob.size)? {
+        if self.spare(&path, blob)? {
             return Ok(false);
         }
         let snapshot = blob.snapshot()?;
@@ -194,11 +194,13 @@ impl Store {
         if format!("{:x}", Sha256::digest(&json)) != sha256 {
             return Err(damaged("is damaged: remove it and deploy the application again".into()));
         }
-        // serde's own messages quote what they stumble over, and documents hold the values of variables.
-        let document = serde_json::from_slice(&json).map_err(|error| {
-            damaged(format!("cannot be understood at line {}, column {}", error.line(), error.column()))
-        })?;
-        Ok(Some(document))
+        Document::parse(&json).map(Some).map_err(|error| match error {
+            // serde's own messages quote what they stumble over, and documents hold the values of variables.
+            DocumentError::Unreadable(error) => {
+                damaged(format!("cannot be understood at line {}, column {}", error.line(), error.column()))
+            }
+            error => damaged(format!("cannot be used: {error}")),
+        })
     }
 
     /// What is recorded of an application.
@@ -327,11 +329,12 @@ impl Store {
         is_sha256(&file.sha256) && holds(&self.blob(&file.sha256), file.size)
     }
 
-    /// Whether a file of that length is there; if so, [`Store::collect`] takes it for a new one. Without the lock it
+    /// Whether the file is there as it should be; if so, [`Store::collect`] takes it for a new one. Without the lock it
     /// could be removed between the two.
-    fn spare(&self, path: &Path, size: u64) -> Result<bool, StoreError> {
+    fn spare(&self, path: &Path, blob: &Blob) -> Result<bool, StoreError> {
         let _lock = self.lock()?;
-        let there = holds(path, size);
+        // Its name is a promise, which a disk or a hand may have broken: deploying again mends it.
+        let there = holds(path, blob.size) && digest(path)? == blob.sha256;
         if there {
             touch(path)?;
         }
@@ -410,6 +413,13 @@ fn check_guest_paths(component: &ServedComponent) -> Result<(), StoreError> {
 /// Whether a file of that length is there.
 fn holds(path: &Path, size: u64) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+}
+
+/// Lower-case hex of the SHA-256 of a file.
+fn digest(path: &Path) -> Result<String, StoreError> {
+    let mut hasher = Sha256::new();
+    File::open(path).and_then(|mut file| io::copy(&mut file, &mut hasher)).doing("read", path)?;
+    Ok(format!("{:x}", hasher.finalize()))
 }
 
 fn touch(path: &Path) -> Result<(), StoreError> {

@@ -104,9 +104,17 @@ impl Machine {
 
     /// What is recorded of an application.
     pub fn record(&self, app: &str) -> Value {
-        let path = self.data().join("apps").join(app).join("app.json");
+        let path = self.data().join("apps").join(app).join("record.json");
         let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_slice(&text).expect("a record is JSON")
+    }
+
+    /// What a component has written, and what was said of it.
+    pub fn log(&self, app: &str, component: &str) -> String {
+        let logs = self.data().join("apps").join(app).join("logs");
+        let entries = std::fs::read_dir(&logs).expect("there are logs").map(|entry| entry.unwrap().path());
+        let of_component = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(component);
+        entries.filter(of_component).map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
 
     /// The process that holds the lock, while it lives.

@@ -60,6 +60,11 @@ pub trait Handler: Send + Sync {
     async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError>;
 }
 
+/// What a request holds on to until its component has ended, which may be after the answer: an extension of the request.
+/// The engine keeps it in the component's task, and puts it into the calls within the application that it makes.
+#[derive(Clone)]
+pub struct Hold(pub Arc<dyn std::any::Any + Send + Sync>);
+
 /// How many calls within the application led to a request: an extension of the request, absent where it came from
 /// outside. The engine puts the one of the request that a component handles into those that it makes meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -15,7 +15,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, P
 pub(super) const INSTANCES: u32 = 200;
 
 /// How long a guest computes before the next one has its turn.
-const TURN: Duration = Duration::from_millis(10);
+const TURN: Duration = Duration::from_millis(2);
 
 /// How long, at most, it takes to notice that the engine is gone.
 const REST: Duration = Duration::from_secs(1);
