@@ -22,10 +22,10 @@ Exit codes: 0 live · 2 usage · 3 application · 4 login · 5 network · 6 uplo
 
 /// What stands below the options of `serve`.
 pub const AFTER_SERVE_HELP: &str = "\
-A deploy to the target local starts a server in the background where none is running. Run it yourself
-to have it watched over: by systemd, in a container. What the options of Serving say can be said with
-variables, too, which a deploy hands to the server that it starts: SPIN_DEPLOY_LISTEN,
-SPIN_DEPLOY_MAX_MEMORY, and so on.";
+Ctrl-C or SIGTERM ends it when the requests in flight are answered. A deploy to the target local
+starts a server in the background where none is running, and gives it these variables:
+SPIN_DEPLOY_LISTEN, SPIN_DEPLOY_FIRST_PORT, SPIN_DEPLOY_MAX_MEMORY, SPIN_DEPLOY_MAX_TIME,
+SPIN_DEPLOY_MAX_REQUESTS, SPIN_DEPLOY_MAX_REQUEST_BODY, SPIN_DEPLOY_MAX_RESPONSE_BODY.";
 
 /// The longest time to wait that makes sense.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,7 +59,7 @@ pub struct ApplicationArgs {
     #[arg(short, long, value_name = "PATH", default_value = ".", aliases = ["file", "from-file"])]
     pub from: PathBuf,
 
-    /// Give an application variable its value; may be repeated
+    /// Give a variable its value, or that in a @FILE; may be repeated
     // Taken apart later: clap's errors show the value, which may be a secret.
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub variables: Vec<String>,

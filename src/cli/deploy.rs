@@ -11,7 +11,7 @@ use crate::fetch::Downloader;
 use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::{Environment, VARIABLES};
-use crate::settings::{self, Layer, Setting, Settings};
+use crate::settings::{self, Key, Layer, Local, Setting, Settings};
 use crate::target::{Context, TargetError};
 use crate::targets::{self, DRIVERS, Driver};
 
@@ -31,17 +31,23 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     for message in exposed_secrets(&flags) {
         watch.report(Event::Warning { message });
     }
-    let settings = settings::resolve(&[flags, environment.layer()])?;
+    let layers = [flags, environment.layer()];
+    let settings = settings::resolve(&layers)?;
     let package = packaging(args, &settings, watch.as_ref())?;
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
     }
     let driver = driver(&settings.target)?;
+    refuse_flags_of_others(&layers[0], driver)?;
     let request = Request { from: args.application.from.clone(), package, timeout: args.waiting.patience() };
     // Not the request: it holds the values of variables, which may be secret.
     tracing::debug!(?settings, "decided");
 
-    let config = settings.config(&machine(environment)?);
+    let machine = settings.local.is_some().then(|| machine(environment)).transpose()?;
+    if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
+        watch.report(Event::Warning { message });
+    }
+    let config = settings.config(machine.as_ref());
     let outcome = block_on(until_stopped(driver, &config, &request, watch))?;
     Ok(Event::Finished(Box::new(finished(&outcome, started))))
 }
@@ -125,6 +131,18 @@ fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
     Err(Failure::new(ExitCode::Usage, message).hint(format!("one of these: {known}")))
 }
 
+/// Refuses flags that mean nothing to the target; variables may be there for another command.
+fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Failure> {
+    let of_another = |key: &Key| flags.has(*key) && key.target().is_some_and(|target| target != driver.kind);
+    let Some(key) = Key::ALL.iter().copied().find(of_another) else { return Ok(()) };
+    let meant = key.target().unwrap_or_default();
+    Err(Failure::new(
+        ExitCode::Usage,
+        format!("{} is for the target {meant}, and this one is {}", key.flag(), driver.kind),
+    )
+    .hint(format!("leave it out, or choose that target: --target {meant}")))
+}
+
 /// A warning for each secret on the command line.
 fn exposed_secrets(flags: &Layer) -> Vec<String> {
     let secrets = VARIABLES.iter().filter(|variable| variable.secret);
@@ -149,7 +167,8 @@ fn packaging(args: &DeployArgs, settings: &Settings, reporter: &dyn Reporter) ->
     Ok(package::Options { build_info, variables: variables(&args.application.variables)? })
 }
 
-/// `NAME=VALUE` for each; a value may be empty and may hold further `=`. Errors show no values.
+/// `NAME=VALUE` for each; a value may be empty and may hold further `=`, and `@FILE` stands for what is in a file, but for
+/// a line's end at its end. Errors show no values.
 fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     let mut variables = BTreeMap::new();
     for text in given {
@@ -157,11 +176,26 @@ fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
             return Err(Failure::new(ExitCode::Usage, "could not use a --variable: it is not NAME=VALUE")
                 .hint("--variable NAME=VALUE"));
         };
-        if variables.insert(name.to_owned(), value.to_owned()).is_some() {
+        let value = match value.strip_prefix('@') {
+            Some(file) => read_value(name, file)?,
+            None => value.to_owned(),
+        };
+        if variables.insert(name.to_owned(), value).is_some() {
             return Err(Failure::new(ExitCode::Usage, format!("--variable gives {name:?} twice")));
         }
     }
     Ok(variables)
+}
+
+fn read_value(name: &str, file: &str) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let mut failure =
+            Failure::new(ExitCode::Usage, format!("could not read the value of variable {name:?} from {file}"));
+        failure.causes = vec![error.to_string()];
+        failure
+    })?;
+    let line = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+    Ok(line.unwrap_or(&text).to_owned())
 }
 
 fn finished(outcome: &Outcome, started: Instant) -> Finished {
@@ -194,8 +228,10 @@ fn route_url(base: &str, route: &Route) -> RouteUrl {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::settings::{Key, Origin};
+    use crate::settings::Origin;
 
     #[test]
     fn an_unknown_target_is_told_what_there_is() {
@@ -234,6 +270,32 @@ mod tests {
             assert_eq!(failure.code, ExitCode::Usage);
             assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
         }
+    }
+
+    #[test]
+    fn a_value_may_stand_in_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let given = |file: &Path| variables(&[format!("token=@{}", file.display())]);
+        assert_eq!(given(&file).unwrap()["token"], "hunter2");
+        let failure = given(&directory.path().join("gone")).unwrap_err();
+        assert_eq!(failure.code, ExitCode::Usage);
+        assert!(
+            failure.message.starts_with("could not read the value of variable \"token\" from "),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[test]
+    fn flags_of_another_target_are_refused() {
+        let mut flags = Layer::default();
+        flags.set(Key::Channel, "x", Origin::Flag("--channel"));
+        assert!(refuse_flags_of_others(&flags, targets::find("hippo").unwrap()).is_ok());
+        let failure = refuse_flags_of_others(&flags, targets::find("local").unwrap()).unwrap_err();
+        assert_eq!(failure.code, ExitCode::Usage);
+        assert_eq!(failure.message, "--channel is for the target hippo, and this one is local");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::event::{Event, Reporter, Stopped};
 use crate::settings::env::Environment;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Local};
 use crate::target::Context;
 use crate::targets::local::{self, Config};
 
@@ -18,8 +18,8 @@ use super::{ExitCode, Failure};
 /// Decides the settings, and serves until somebody wants it to end, or ends the server that is running.
 pub fn run(args: &ServeArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
-    let settings = settings::resolve(&[args.layer(), environment.layer()])?;
-    let config = settings.local.config(&machine(environment)?).ok_or_else(homeless)?;
+    let settings = settings::resolve_local(&[args.layer(), environment.layer()])?;
+    let config = settings.config(&machine(environment)?).ok_or_else(homeless)?;
     tracing::debug!(?settings, "decided");
     if args.detached {
         local::detach()?;
@@ -27,7 +27,7 @@ pub fn run(args: &ServeArgs, environment: &Environment, watch: &Arc<Watch>) -> R
     let pid = match args.stop {
         true => block_on(stop(&config, watch))?,
         false => {
-            if let Some(message) = open_to_others(&settings) {
+            if let Some(message) = settings.open_to_others() {
                 watch.report(Event::Warning { message });
             }
             block_on(serve(&config, &settings, watch))?;
@@ -38,11 +38,11 @@ pub fn run(args: &ServeArgs, environment: &Environment, watch: &Arc<Watch>) -> R
 }
 
 /// Serves until a signal or a request ends it.
-async fn serve(config: &Config, settings: &Settings, watch: &Arc<Watch>) -> Result<(), Failure> {
+async fn serve(config: &Config, settings: &Local, watch: &Arc<Watch>) -> Result<(), Failure> {
     let stop = listen(watch, "stopping when the requests in flight are answered; once more stops at once")?;
     let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently };
     tokio::select! {
-        served = local::serve(config, settings.local.serving(), &cx) => Ok(served?),
+        served = local::serve(config, settings.serving(), &cx) => Ok(served?),
         () = stop.at_once.cancelled() => Err(Failure::new(ExitCode::Cancelled, "stopped at once")),
     }
 }
@@ -61,15 +61,6 @@ fn listen(watch: &Arc<Watch>, note: &'static str) -> Result<Stop, Failure> {
     signals::listen(stop.clone(), on_cancel, signals::exit_if_stuck)
         .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
     Ok(stop)
-}
-
-/// The warning where other machines can reach what is served.
-fn open_to_others(settings: &Settings) -> Option<String> {
-    let listen = settings.local.listen;
-    let warning = |listen: settings::Setting<std::net::IpAddr>| {
-        format!("{} is {}: the applications can be reached from other machines", listen.origin, listen.value)
-    };
-    (!listen.value.is_loopback()).then(|| warning(listen))
 }
 
 fn homeless() -> Failure {

@@ -111,4 +111,30 @@ impl Key {
             Key::MaxResponseBody => "--max-response-body",
         }
     }
+
+    /// The driver that it is for; `None`: every one.
+    pub fn target(self) -> Option<&'static str> {
+        match self {
+            Key::HippoUrl
+            | Key::HippoToken
+            | Key::HippoUsername
+            | Key::HippoPassword
+            | Key::Channel
+            | Key::Domain
+            | Key::AppUrl
+            | Key::BindleServer
+            | Key::BindleUsername
+            | Key::BindlePassword
+            | Key::SigningKey => Some("hippo"),
+            Key::DataDir
+            | Key::Listen
+            | Key::FirstPort
+            | Key::MaxMemory
+            | Key::MaxTime
+            | Key::MaxRequests
+            | Key::MaxRequestBody
+            | Key::MaxResponseBody => Some("local"),
+            Key::Target | Key::CaCert | Key::Insecure | Key::AllowInsecureCredentials | Key::NoBuildinfo => None,
+        }
+    }
 }

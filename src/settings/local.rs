@@ -92,6 +92,13 @@ impl Local {
         })
     }
 
+    /// The warning where other machines can reach what is served.
+    pub fn open_to_others(&self) -> Option<String> {
+        let Setting { value, origin } = &self.listen;
+        let warning = || format!("{origin} is {value}: the applications can be reached from other machines");
+        (!value.is_loopback()).then(warning)
+    }
+
     /// How to serve.
     pub fn serving(&self) -> Serving {
         Serving { listen: self.listen.value, first_port: self.first_port, limits: self.limits }
@@ -175,7 +182,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::env::Environment;
-    use super::super::{Layer, Origin, resolve};
+    use super::super::{Layer, Origin, resolve_local};
     use super::*;
 
     fn decide(values: &[(Key, &str)]) -> Result<Local, SettingsError> {
@@ -183,7 +190,7 @@ mod tests {
         for (key, value) in values {
             flags.set(*key, *value, Origin::Flag(key.flag()));
         }
-        resolve(&[flags]).map(|settings| settings.local)
+        resolve_local(&[flags])
     }
 
     fn machine() -> Machine {
@@ -263,6 +270,7 @@ mod tests {
         let variables: Environment = [
             ("SPIN_DEPLOY_DATA_DIR", "/d"),
             ("SPIN_DEPLOY_LISTEN", "0.0.0.0"),
+            ("SPIN_DEPLOY_FIRST_PORT", "8080"),
             ("SPIN_DEPLOY_MAX_MEMORY", "1MiB"),
             ("SPIN_DEPLOY_MAX_TIME", "1s"),
             ("SPIN_DEPLOY_MAX_REQUESTS", "1"),
@@ -271,7 +279,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let local = resolve(&[variables.layer()]).unwrap().local;
+        let local = resolve_local(&[variables.layer()]).unwrap();
         let limits = Limits {
             memory: 1 << 20,
             time: Duration::from_secs(1),
@@ -279,7 +287,7 @@ mod tests {
             request_body: 1024,
             response_body: 2048,
         };
-        assert_eq!(local.serving(), Serving { listen: "0.0.0.0".parse().unwrap(), first_port: FIRST_PORT, limits });
+        assert_eq!(local.serving(), Serving { listen: "0.0.0.0".parse().unwrap(), first_port: 8080, limits });
         assert_eq!(local.config(&machine()).unwrap().launch.args.len(), 4 + 2 * GIVEN_ON.len());
     }
 

@@ -25,6 +25,8 @@ pub use url::UrlProblem;
 
 /// The target when nothing else is said.
 const DEFAULT_TARGET: &str = "hippo";
+/// The target that [`Local`] is for.
+const THIS_MACHINE: &str = "local";
 /// The channel when nothing else is said (SIP 001).
 const DEFAULT_CHANNEL: &str = "spin-deploy";
 
@@ -57,15 +59,15 @@ pub struct Settings {
     pub allow_insecure_credentials: Setting<bool>,
     /// Whether versions stay without build metadata.
     pub no_buildinfo: Setting<bool>,
-    /// What serving on this machine needs.
-    pub local: Local,
+    /// What serving on this machine needs; `None`: another target was chosen.
+    pub local: Option<Local>,
     /// What the user should know about how this was decided.
     pub notes: Vec<String>,
 }
 
 impl Settings {
-    /// What drivers are made from, on this machine.
-    pub fn config(&self, machine: &Machine) -> targets::Config {
+    /// What drivers are made from; `machine` where this machine is the target.
+    pub fn config(&self, machine: Option<&Machine>) -> targets::Config {
         targets::Config {
             http: http::Config {
                 ca_cert: value(&self.ca_cert),
@@ -82,7 +84,7 @@ impl Settings {
                 domain: value(&self.domain),
                 app_url: value(&self.app_url),
             },
-            local: self.local.config(machine),
+            local: self.local.as_ref().zip(machine).and_then(|(local, machine)| local.config(machine)),
         }
     }
 }
@@ -95,8 +97,11 @@ fn value<T: Clone>(setting: &Option<Setting<T>>) -> Option<T> {
 pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
     let layers = Layers(layers);
     let mut notes: Vec<String> = layers.notes().map(str::to_owned).collect();
+    let target = layers.text(Key::Target)?.unwrap_or(Setting::default_of(DEFAULT_TARGET.to_owned()));
+    // What another target is not asked for cannot be wrong.
+    let local = (target.value == THIS_MACHINE).then(|| Local::resolve(&layers)).transpose()?;
     Ok(Settings {
-        target: layers.text(Key::Target)?.unwrap_or(Setting::default_of(DEFAULT_TARGET.to_owned())),
+        target,
         channel: layers.text(Key::Channel)?.unwrap_or(Setting::default_of(DEFAULT_CHANNEL.to_owned())),
         domain: layers.text(Key::Domain)?,
         hippo_url: address(&layers, Key::HippoUrl)?,
@@ -109,9 +114,14 @@ pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
         insecure: layers.switch(Key::Insecure)?,
         allow_insecure_credentials: layers.switch(Key::AllowInsecureCredentials)?,
         no_buildinfo: layers.switch(Key::NoBuildinfo)?,
-        local: Local::resolve(&layers)?,
+        local,
         notes,
     })
+}
+
+/// Decides what serving on this machine needs, and nothing else.
+pub fn resolve_local(layers: &[Layer]) -> Result<Local, SettingsError> {
+    Local::resolve(&Layers(layers))
 }
 
 fn address(layers: &Layers<'_>, key: Key) -> Result<Option<Setting<Url>>, SettingsError> {

@@ -71,7 +71,7 @@ fn every_variable_reaches_its_setting() {
     .unwrap();
     assert_eq!(settings.target.value, "other");
     assert!(settings.no_buildinfo.value);
-    let config = settings.config(&nowhere());
+    let config = settings.config(Some(&nowhere()));
     assert_eq!(config.http.ca_cert, Some(PathBuf::from("/ca.pem")));
     assert_eq!(config.hippo.channel, "canary");
     assert_eq!(config.hippo.url.unwrap().as_str(), "https://hippo.example.com/x");
@@ -235,12 +235,12 @@ fn text_that_is_not_unicode_is_refused_by_name_and_a_path_is_not() {
     let error = resolve(&[layer("HIPPO_TOKEN")]).unwrap_err();
     assert_eq!(error.to_string(), "could not read HIPPO_TOKEN: its value is not UTF-8");
     let settings = resolve(&[layer("SPIN_DEPLOY_CA_CERT")]).unwrap();
-    assert_eq!(settings.config(&nowhere()).http.ca_cert, Some(PathBuf::from(bytes())));
+    assert_eq!(settings.config(Some(&nowhere())).http.ca_cert, Some(PathBuf::from(bytes())));
 }
 
 #[test]
 fn settings_do_not_show_secrets() {
     let settings =
         decide(&[(Key::BindlePassword, "hunter2"), (Key::BindleUsername, "b")], &[("HIPPO_TOKEN", "hunter2")]).unwrap();
-    assert!(!format!("{settings:?} {:?}", settings.config(&nowhere())).contains("hunter2"));
+    assert!(!format!("{settings:?} {:?}", settings.config(Some(&nowhere()))).contains("hunter2"));
 }

@@ -26,6 +26,16 @@ pub(super) fn check_triggers(app: &Application, support: &Support, findings: &mu
     }
 }
 
+/// Looks at what those components need that a layout leaves out because only refused triggers run them: whoever moves the
+/// trigger should not find the next refusal then.
+pub(super) fn check_left_out(app: &Application, layout: &Layout<'_>, support: &Support, findings: &mut Findings) {
+    let placed = |component: &&Component| layout.components.iter().any(|it| it.component.id == component.id);
+    let run = |component: &&Component| app.triggers.iter().any(|it| it.component.as_ref() == Some(&component.id));
+    for component in app.components.iter().filter(run).filter(|component| !placed(component)) {
+        check_features(component, support, findings);
+    }
+}
+
 /// Looks at what the components of a layout need and at their Wasm.
 pub(super) fn check_components(
     layout: &Layout<'_>,

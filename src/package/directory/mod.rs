@@ -74,6 +74,7 @@ pub(super) fn check(
 ) -> Result<Findings, PackageError> {
     let (layout, mut findings) = layout::lay_out(app, options);
     check::check_triggers(app, support, &mut findings);
+    check::check_left_out(app, &layout, support, &mut findings);
     check::check_components(&layout, support, downloads, &mut findings)?;
     Ok(findings)
 }

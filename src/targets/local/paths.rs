@@ -195,13 +195,15 @@ mod tests {
     }
 
     #[test]
-    fn the_socket_lies_in_the_runtime_directory_where_there_is_one() {
+    fn the_socket_lies_in_the_data_directory_as_long_as_it_fits() {
         let with = |data: &str, runtime: Option<&str>| {
             Paths::new(data.into(), runtime.map(PathBuf::from), "/cache".into()).socket
         };
-        // sha256 of "/data".
-        assert_eq!(with("/data", Some("/run/user/7")), Path::new("/run/user/7/spin-deploy/bd47413b5c03dfc6.sock"));
-        assert_ne!(with("/data", Some("/run")), with("/other", Some("/run")));
+        assert_eq!(with("/data", Some("/run/user/7")), Path::new("/data/control.sock"), "the same for everybody");
+        let long = format!("/{}", "d".repeat(100));
+        let socket = with(&long, Some("/run/user/7"));
+        assert!(socket.starts_with("/run/user/7/spin-deploy"), "{}", socket.display());
+        assert_ne!(socket, with(&format!("{long}e"), Some("/run/user/7")));
         assert_eq!(with("/data", None), Path::new("/data/control.sock"));
     }
 
@@ -222,7 +224,7 @@ mod tests {
         paths(300, Some(20)).check().unwrap();
         let error = paths(101 - "/control.sock".len(), None).check().unwrap_err().to_string();
         assert!(error.ends_with("has 101 bytes, more than the 100 that a socket takes: choose a shorter directory with --data-dir, or set XDG_RUNTIME_DIR"), "{error}");
-        let error = paths(10, Some(90)).check().unwrap_err().to_string();
+        let error = paths(300, Some(90)).check().unwrap_err().to_string();
         assert!(error.ends_with("set XDG_RUNTIME_DIR to a shorter directory"), "{error}");
     }
 

@@ -171,10 +171,11 @@ environment = { COLOUR = "green" }
         "PATH_INFO=/env",
         "QUERY_STRING=a=1&b=2",
         "REQUEST_METHOD=GET",
-        "HTTP_SPIN_PATH_INFO=/env",
-        "HTTP_SPIN_PATH_MATCH_WHAT=cgi",
-        "HTTP_SPIN_RAW_COMPONENT_ROUTE=/:what/...",
-        "HTTP_SPIN_BASE_PATH=/base",
+        "X_RAW_PATH_INFO=/env",
+        "X_PATH_MATCH_WHAT=cgi",
+        "X_RAW_COMPONENT_ROUTE=/:what/...",
+        "X_MATCHED_ROUTE=/base/:what/...",
+        "X_BASE_PATH=/base",
     ] {
         assert!(environment.lines().any(|found| found == line), "{line}:\n{environment}");
     }
