@@ -229,10 +229,10 @@ async fn roll_back(place: &dyn Place, app: &App, to: &ReleaseId) -> Release {
     release
 }
 
-pub async fn releases_are_remembered_newest_first(place: &dyn Place) {
+pub async fn releases_are_remembered_newest_first(place: &dyn Place) -> Option<()> {
     let (app, (cx, _)) = (App::new("shop"), context());
     let target = place.target();
-    let Some(history) = target.history() else { return };
+    let history = target.history()?;
     let nobody = history.releases(&cx, &name(&app)).await.expect_err("nothing was deployed");
     assert_eq!(nobody.kind, ErrorKind::NotFound);
 
@@ -242,13 +242,12 @@ pub async fn releases_are_remembered_newest_first(place: &dyn Place) {
     let newest_first = made.iter().rev().enumerate();
     let expected: Vec<_> = newest_first.map(|(at, release)| (&release.id, &release.version, at == 0)).collect();
     assert_eq!(seen, expected);
+    Some(())
 }
 
-pub async fn rollback_makes_an_earlier_release_run(place: &dyn Place) {
+pub async fn rollback_makes_an_earlier_release_run(place: &dyn Place) -> Option<()> {
     let app = App::new("shop");
-    if place.target().history().is_none() {
-        return;
-    }
+    place.target().history()?;
     let made = deploy_each(place, &app, &["first", "second"]).await;
     let back = roll_back(place, &app, &made[0].id).await;
     assert_eq!((&back.id, &back.version, &back.url), (&made[0].id, &made[0].version, &made[0].url));
@@ -260,13 +259,12 @@ pub async fn rollback_makes_an_earlier_release_run(place: &dyn Place) {
     // And forth again.
     roll_back(place, &app, &made[1].id).await;
     assert_eq!(place.running(&name(&app)).await.as_ref(), Some(&made[1].version));
+    Some(())
 }
 
-pub async fn rolling_back_again_changes_nothing(place: &dyn Place) {
+pub async fn rolling_back_again_changes_nothing(place: &dyn Place) -> Option<()> {
     let app = App::new("shop");
-    if place.target().history().is_none() {
-        return;
-    }
+    place.target().history()?;
     let made = deploy_each(place, &app, &["first", "second"]).await;
     roll_back(place, &app, &made[0].id).await;
     let before = (place.contents().await, releases(place, &app).await);
@@ -274,12 +272,13 @@ pub async fn rolling_back_again_changes_nothing(place: &dyn Place) {
     assert_eq!(effects(&again.changes), []);
     assert_eq!((place.contents().await, releases(place, &app).await), before);
     assert_eq!(place.running(&name(&app)).await.as_ref(), Some(&made[0].version));
+    Some(())
 }
 
-pub async fn an_unknown_release_is_not_found(place: &dyn Place) {
+pub async fn an_unknown_release_is_not_found(place: &dyn Place) -> Option<()> {
     let (app, (cx, _)) = (App::new("shop"), context());
     let target = place.target();
-    let Some(history) = target.history() else { return };
+    let history = target.history()?;
     let unknown = ReleaseId("4711".to_owned());
     let refused = history.rollback(&cx, &name(&app), &unknown).await.expect_err("there is no such application");
     assert_eq!(refused.kind, ErrorKind::NotFound);
@@ -289,12 +288,13 @@ pub async fn an_unknown_release_is_not_found(place: &dyn Place) {
     assert_eq!(refused.kind, ErrorKind::NotFound);
     assert_eq!(place.contents().await, before);
     assert_eq!(place.running(&name(&app)).await, Some(release.version));
+    Some(())
 }
 
-pub async fn destroy_removes_the_application(place: &dyn Place) {
+pub async fn destroy_removes_the_application(place: &dyn Place) -> Option<()> {
     let (shop, workshop, (cx, _)) = (App::new("shop"), App::new("workshop"), context());
     let target = place.target();
-    let Some(removal) = target.removal() else { return };
+    let removal = target.removal()?;
     let other = deploy(target.as_ref(), place, &workshop).await;
     deploy(target.as_ref(), place, &shop).await;
     let removed = removal.destroy(&cx, &name(&shop)).await.expect("removing works");
@@ -305,24 +305,27 @@ pub async fn destroy_removes_the_application(place: &dyn Place) {
     assert_eq!(place.running(&name(&workshop)).await, Some(other.version));
     // It can come back.
     deploy(place.target().as_ref(), place, &shop).await;
+    Some(())
 }
 
-pub async fn destroying_again_is_no_error(place: &dyn Place) {
+pub async fn destroying_again_is_no_error(place: &dyn Place) -> Option<()> {
     let (app, (cx, _)) = (App::new("shop"), context());
     let target = place.target();
-    let Some(removal) = target.removal() else { return };
+    let removal = target.removal()?;
     deploy(target.as_ref(), place, &app).await;
     removal.destroy(&cx, &name(&app)).await.expect("removing works");
     for _ in 0..2 {
         assert_eq!(removal.destroy(&cx, &name(&app)).await.expect("that is no error"), []);
     }
+    Some(())
 }
 
-pub async fn logs_are_readable(place: &dyn Place) {
+pub async fn logs_are_readable(place: &dyn Place) -> Option<()> {
     let (app, (cx, _)) = (App::new("shop"), context());
     let target = place.target();
-    let Some(logs) = target.logs() else { return };
+    let logs = target.logs()?;
     deploy(target.as_ref(), place, &app).await;
     let lines = logs.tail(&cx, &name(&app), 3).await.expect("reading works");
     assert!(lines.len() <= 3, "{lines:?}");
+    Some(())
 }

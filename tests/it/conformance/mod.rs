@@ -32,7 +32,26 @@ pub trait Place: Send + Sync {
     }
 }
 
-/// Every driver, every check (those of a power that a driver does not have hold for it), and the table that says so (`cargo test conformance -- --nocapture`).
+/// What a check came to.
+trait Verdict {
+    /// In the table.
+    fn word(self) -> &'static str;
+}
+
+impl Verdict for () {
+    fn word(self) -> &'static str {
+        "ok"
+    }
+}
+
+/// `None`: the driver does not have the power that is checked, which `places::POWERS` has to know.
+impl Verdict for Option<()> {
+    fn word(self) -> &'static str {
+        self.map_or("-", Verdict::word)
+    }
+}
+
+/// Every driver, every check, and the table that says so (`cargo test conformance -- --nocapture`).
 macro_rules! conformance {
     ($($check:ident),+ $(,)?) => {
         #[tokio::test]
@@ -45,7 +64,7 @@ macro_rules! conformance {
                     let place = places::open(driver).await;
                     let check = AssertUnwindSafe(checks::$check(place.as_ref()));
                     let verdict = match check.catch_unwind().await {
-                        Ok(()) => "ok",
+                        Ok(verdict) => verdict.word(),
                         Err(_) => {
                             failed.push(concat!(stringify!($check), " on ").to_owned() + driver);
                             "FAILED"
@@ -84,4 +103,15 @@ conformance! {
     destroy_removes_the_application,
     destroying_again_is_no_error,
     logs_are_readable,
+}
+
+#[tokio::test]
+async fn every_driver_has_the_powers_that_are_expected_of_it() {
+    for (driver, logs, history, removal) in places::POWERS {
+        let target = places::open(driver).await.target();
+        let has = (target.logs().is_some(), target.history().is_some(), target.removal().is_some());
+        assert_eq!(has, (*logs, *history, *removal), "{driver}: logs, history, removal");
+    }
+    let drivers: Vec<_> = places::POWERS.iter().map(|(driver, ..)| *driver).collect();
+    assert_eq!(drivers, places::DRIVERS);
 }

@@ -21,6 +21,10 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_spin-deploy");
 /// Every driver, and the one in memory.
 pub const DRIVERS: &[&str] = &["memory", "hippo", "local"];
 
+/// Their powers: logs, history, removal.
+pub const POWERS: &[(&str, bool, bool, bool)] =
+    &[("memory", true, true, true), ("hippo", true, false, false), ("local", true, true, true)];
+
 /// A fresh place of that driver.
 pub async fn open(driver: &str) -> Box<dyn Place> {
     match driver {
