@@ -309,8 +309,12 @@ async fn a_refusal_of_memory_that_was_survived_is_not_why_a_component_traps() {
 #[tokio::test]
 async fn a_component_has_only_so_many_resources() {
     let bench = Bench::new();
-    let handler = bench.http(&guest("(loop (drop (call $fields)) (br 0))")).await;
-    let failure = handler.handle(get()).await.unwrap_err();
+    let make = |count: u32| {
+        let one_more = "(drop (call $fields)) (local.set $body (i32.add (local.get $body) (i32.const 1)))";
+        guest(&format!("(loop {one_more} (br_if 0 (i32.lt_u (local.get $body) (i32.const {count})))) {HELLO}"))
+    };
+    assert!(bench.http(&make(4000)).await.handle(get()).await.is_ok());
+    let failure = bench.http(&make(4100)).await.handle(get()).await.unwrap_err();
     assert!(matches!(failure, HandleError::Trapped(_)), "{failure}");
 }
 
