@@ -63,6 +63,15 @@ impl AllowedHosts {
     pub fn allow_component(&self, id: &str) -> bool {
         self.allow("http", &format!("{id}.{INTERNAL}"), 80)
     }
+
+    /// Whether anything outside the application may be called.
+    pub fn allow_network(&self) -> bool {
+        self.entries.iter().any(|entry| match &entry.host {
+            Host::Own => false,
+            Host::Below(host) | Host::Name(host) => !format!(".{host}").ends_with(&format!(".{INTERNAL}")),
+            Host::Any | Host::Net(_) => true,
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -272,6 +281,19 @@ mod tests {
 
     fn hosts(entries: &[&str]) -> AllowedHosts {
         AllowedHosts::parse(&entries.iter().map(|entry| entry.to_string()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_outside_the_application_is_on_the_network() {
+        for entry in ["http://self", "http://*.spin.internal", "http://backend.spin.internal"] {
+            assert!(!hosts(&[entry]).allow_network(), "{entry}");
+        }
+        assert!(!hosts(&[]).allow_network());
+        for entry in
+            ["http://h.example", "https://*.h.example", "*://*:*", "tcp://10.0.0.0/8:5432", "http://xspin.internal"]
+        {
+            assert!(hosts(&["http://self", entry]).allow_network(), "{entry}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 pub async fn serve(config: &Config, serving: Serving, cx: &Context) -> Result<(), TargetError> {
     let operation = || format!("serve {}", config.data_dir.display());
     let paths = config.paths();
-    let engine = engine(&paths.code_cache)
+    let engine = engine(&paths.code_cache, serving.limits.concurrent)
         .map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation()).because(error))?;
     let Serving { listen, first_port, limits } = serving;
     let options = Options { paths, listen, limits, first_port };
@@ -35,8 +35,8 @@ pub async fn serve(config: &Config, serving: Serving, cx: &Context) -> Result<()
 }
 
 /// What runs the applications.
-fn engine(code_cache: &Path) -> Result<Arc<dyn Engine>, EngineError> {
-    Ok(Arc::new(Embedded::new(code_cache)?))
+fn engine(code_cache: &Path, concurrent: u32) -> Result<Arc<dyn Engine>, EngineError> {
+    Ok(Arc::new(Embedded::new(code_cache, concurrent)?))
 }
 
 /// Asks the server to stop and waits until it has gone; says which process it was. `None`: none was running.

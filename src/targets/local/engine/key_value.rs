@@ -15,9 +15,14 @@ use redb::{
 };
 use sha2::{Digest, Sha256};
 
-/// How many bytes of keys and values one operation may return; as much as Spin buffers
-/// (`MAX_HOST_BUFFERED_BYTES` in `crates/world/src/lib.rs`).
-const MAX_RESULT: usize = 128 * 1024 * 1024;
+/// How many bytes of keys and values one operation may return. They are memory of the host.
+const MAX_RESULT: usize = 16 * 1024 * 1024;
+
+/// How many bytes a key may have.
+const MAX_KEY: usize = 1024 * 1024;
+
+/// How many bytes a value may have.
+const MAX_VALUE: usize = MAX_RESULT;
 
 /// What a file's pages may take in memory, in bytes.
 const CACHE: usize = 4 * 1024 * 1024;
@@ -42,11 +47,12 @@ pub struct Databases {
 }
 
 impl Databases {
-    /// The stores in the file at `path`: the same instance for as long as anybody holds one. Nothing is opened yet.
+    /// The stores in the file at `path`: the same instance for as long as anybody holds one, and the file is there.
+    /// Nothing is opened yet.
     pub fn open(&self, path: &Path) -> Stores {
         let mut open = lock(&self.open);
         open.retain(|_, shared| shared.strong_count() > 0);
-        if let Some(shared) = open.get(path).and_then(Weak::upgrade) {
+        if let Some(shared) = open.get(path).and_then(Weak::upgrade).filter(|shared| shared.is_current()) {
             return Stores { shared };
         }
         let stores = Stores::new(path.to_owned());
@@ -80,6 +86,12 @@ pub enum StoreError {
     /// What was asked for is longer than one operation may return.
     #[error("the result is longer than {MAX_RESULT} bytes")]
     TooLarge,
+    /// A key is longer than one may be.
+    #[error("a key is longer than {MAX_KEY} bytes")]
+    KeyTooLong,
+    /// A value is longer than one may be.
+    #[error("the value for the key `{0}` is longer than {MAX_VALUE} bytes")]
+    ValueTooLong(String),
     /// A value cannot be incremented, as it is not 8 bytes long.
     #[error("the value of the key `{0}` is not a number of 8 bytes")]
     NotANumber(String),
@@ -174,6 +186,7 @@ impl Stores {
 
     /// Sets values: all or none. The last one wins when a key comes twice.
     pub async fn set_many(&self, store: &str, entries: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
+        entries.iter().try_for_each(|(key, value)| check(key, value))?;
         let store = store.to_owned();
         self.write(move |values| {
             for (key, value) in &entries {
@@ -204,6 +217,7 @@ impl Stores {
     /// Adds to the number that a key holds, and returns the sum. An absent key counts as 0. Numbers are kept as 8 bytes,
     /// the lowest first, as `crates/key-value-spin/src/store.rs@v4.0.2` does.
     pub async fn increment(&self, store: &str, key: &str, delta: i64) -> Result<i64, StoreError> {
+        check(key, &[])?;
         let (store, key) = (store.to_owned(), key.to_owned());
         self.write(move |values| {
             let place = (store.as_str(), key.as_str());
@@ -229,6 +243,7 @@ impl Stores {
         expected: Fingerprint,
         value: Vec<u8>,
     ) -> Result<Swapped, StoreError> {
+        check(key, &value)?;
         let (store, key) = (store.to_owned(), key.to_owned());
         self.write(move |values| {
             let place = (store.as_str(), key.as_str());
@@ -284,6 +299,11 @@ impl Stores {
 }
 
 impl Shared {
+    /// Whether what is written here is found at the path: not in a file that is open and was deleted.
+    fn is_current(&self) -> bool {
+        self.path.exists() || lock(&self.database).is_none()
+    }
+
     fn database(&self) -> Result<Arc<Database>, Fault> {
         let mut database = lock(&self.database);
         if let Some(database) = &*database {
@@ -357,6 +377,17 @@ impl<E: Into<redb::Error>> From<E> for Fault {
     fn from(error: E) -> Fault {
         Fault::Broken(error.into().to_string())
     }
+}
+
+/// Refuses what is too long to be kept.
+fn check(key: &str, value: &[u8]) -> Result<(), StoreError> {
+    if key.len() > MAX_KEY {
+        return Err(StoreError::KeyTooLong);
+    }
+    if value.len() > MAX_VALUE {
+        return Err(StoreError::ValueTooLong(key.to_owned()));
+    }
+    Ok(())
 }
 
 /// What may still be returned of [`MAX_RESULT`].
@@ -547,6 +578,38 @@ mod tests {
         stores.set("default", "a", vec![0; MAX_RESULT / 4]).await.unwrap();
         assert!(stores.get_many("default", vec!["a".to_owned(); 3]).await.is_ok());
         assert_eq!(stores.get_many("default", vec!["a".to_owned(); 4]).await, Err(StoreError::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_not_kept() {
+        let (_directory, path) = place();
+        let stores = Stores::new(path);
+        let (long_key, longest) = ("k".repeat(MAX_KEY + 1), vec![0; MAX_VALUE]);
+        let too_long = [longest.as_slice(), b"0"].concat();
+        let refused = Err(StoreError::ValueTooLong("a".to_owned()));
+        assert_eq!(stores.set("default", &long_key, bytes("1")).await, Err(StoreError::KeyTooLong));
+        assert_eq!(stores.increment("default", &long_key, 1).await, Err(StoreError::KeyTooLong));
+        assert_eq!(stores.set("default", "a", too_long.clone()).await, refused);
+        let swapped = stores.swap("default", "a", Fingerprint::of(None), too_long).await;
+        assert_eq!(swapped.map(drop), refused);
+        stores.set("default", "a", longest.clone()).await.unwrap();
+        assert!(stores.get("default", "a").await.unwrap() == Some(longest), "it can be read again");
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_after_the_file_was_deleted_gets_a_new_one() {
+        let (_directory, path) = place();
+        let databases = Databases::default();
+        let old = databases.open(&path);
+        old.set("default", "a", bytes("old")).await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let new = databases.open(&path);
+        assert_eq!(new.get("default", "a").await, Ok(None));
+        new.set("default", "a", bytes("new")).await.unwrap();
+        old.set("default", "a", bytes("late")).await.unwrap();
+        assert!(Arc::ptr_eq(&new.shared, &databases.open(&path).shared), "the new one is shared");
+        drop((old, new));
+        assert_eq!(databases.open(&path).get("default", "a").await, Ok(Some(bytes("new"))));
     }
 
     #[tokio::test]

@@ -97,16 +97,12 @@ pub enum InternalError {
 /// A component and all that it needs to run.
 #[derive(Clone)]
 pub struct Workload {
-    /// The application's name.
-    pub app: String,
     /// The component's id.
     pub component: String,
     /// How it is run.
     pub executor: Executor,
     /// Its Wasm.
     pub wasm: PathBuf,
-    /// Lower-case hex of the SHA-256 of its Wasm.
-    pub sha256: String,
     /// A directory that the guest sees, read-only, as its root.
     pub files: Option<PathBuf>,
     /// Its environment.

@@ -294,11 +294,9 @@ impl Workshop<'_> {
         let allowed_hosts =
             AllowedHosts::parse(&component.allowed_outbound_hosts).map_err(|error| Refusal::cannot_run(&error))?;
         let workload = Workload {
-            app: self.app.to_owned(),
             component: component.id.clone(),
             executor: executor.clone(),
             wasm: self.tools.store.blob(&component.wasm.sha256),
-            sha256: component.wasm.sha256.clone(),
             files,
             environment: component.environment.clone(),
             variables: component.variables.0.clone(),

@@ -930,12 +930,9 @@ async fn a_component_gets_what_its_package_says() {
     assert_eq!(ways, [("web", &Executor::Http), ("web", &wagi), ("lone", &Executor::Http)]);
     let web = &prepared[0];
     assert_eq!(fs::read_to_string(web.files.as_ref().unwrap().join("a/b.txt")).unwrap(), "content");
-    assert_eq!(
-        (web.app.as_str(), &web.environment["KEY"], &web.variables["name"]),
-        ("shop", &"value".into(), &"secret".into())
-    );
+    assert_eq!((&web.environment["KEY"], &web.variables["name"]), (&"value".into(), &"secret".into()));
     assert!(web.key_value_stores.contains("default"));
-    assert_eq!((&web.database, &web.sha256), (&server.store.database("shop"), &sha256("one")));
+    assert_eq!((&web.database, &web.wasm), (&server.store.database("shop"), &server.store.blob(&sha256("one"))));
     assert_eq!(prepared[2].files, None);
     server.end().await;
 }

@@ -12,12 +12,18 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::super::key_value::Stores;
-use super::super::{Depth, HandleError, Workload};
-use super::outbound::{self, Outbound};
+use super::super::{HandleError, Workload};
+use super::outbound::{self, Origin, Outbound};
 use super::output::Output;
 use super::runtime::Runtime;
 use super::spin::{SpinState, SpinView};
 use crate::targets::local::logs::Stream;
+
+/// How many resources (streams, requests, headers, …) an instance may have at a time; each takes memory of the host.
+const RESOURCES: usize = 4096;
+
+/// How many bytes the headers of one message may take in memory.
+const FIELDS: usize = 64 * 1024;
 
 /// The data of a store. Modules and components share it: the preview 1 context holds a preview 2 one.
 pub(super) struct Guest {
@@ -48,8 +54,8 @@ impl SpinView for Guest {
 
 /// What differs between two requests to the same component.
 pub(super) struct Stdio<I, O> {
-    /// How many calls within the application led to the request.
-    pub(super) depth: Depth,
+    /// Where the request comes from. Kept until the store goes.
+    pub(super) origin: Origin,
     pub(super) arguments: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) stdin: I,
@@ -91,10 +97,14 @@ impl Host {
             opened.map_err(|error| HandleError::NoAnswer(format!("its files cannot be opened: {error:#}")))?;
         }
         outbound::sockets(&mut wasi, workload);
+        let mut wasi = wasi.build_p1();
+        wasi.ctx().table.set_max_capacity(RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS);
         let guest = Guest {
-            wasi: wasi.build_p1(),
-            http: WasiHttpCtx::new(),
-            outbound: Outbound::new(workload, stdio.depth),
+            wasi,
+            http,
+            outbound: Outbound::new(workload, stdio.origin),
             spin: SpinState::new(self.variables.clone(), self.stores.clone(), self.labels.clone()),
             memory: Memory::new(workload.limits.memory),
         };
@@ -133,51 +143,42 @@ impl Host {
     }
 }
 
-/// Counts linear memory and tables, and refuses more than is allowed. The guest may survive that; when it does not,
-/// `refused` tells why it trapped.
+/// Counts linear memory and tables, and refuses more than is allowed. What was counted stays counted, also where the
+/// system then has not as much. The guest may survive a refusal; when it does not, `refused` tells why it trapped.
 struct Memory {
     limit: u64,
     used: u64,
-    last: u64,
     refused: bool,
 }
 
 impl Memory {
     fn new(limit: u64) -> Memory {
-        Memory { limit, used: 0, last: 0, refused: false }
+        Memory { limit, used: 0, refused: false }
     }
 
-    fn grow(&mut self, bytes: usize) -> bool {
-        let bytes = bytes as u64;
-        if self.used.saturating_add(bytes) > self.limit {
-            self.refused = true;
-            return false;
+    /// Whether something may grow from that many to that many bytes.
+    fn grow(&mut self, current: usize, desired: usize) -> bool {
+        let used = self.used.saturating_add(desired.saturating_sub(current) as u64);
+        self.refused = used > self.limit;
+        if !self.refused {
+            self.used = used;
         }
-        (self.used, self.last) = (self.used + bytes, bytes);
-        true
-    }
-
-    fn undo(&mut self) {
-        self.used -= std::mem::take(&mut self.last);
+        !self.refused
     }
 }
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current)))
+    fn memory_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(fits(desired, most) && self.grow(current, desired))
     }
 
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.undo();
-        Ok(())
+    fn table_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        let bytes = |elements: usize| elements.saturating_mul(size_of::<usize>());
+        Ok(fits(desired, most) && self.grow(bytes(current), bytes(desired)))
     }
+}
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>())))
-    }
-
-    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.undo();
-        Ok(())
-    }
+/// Whether it is no more than it says of itself that it may become.
+fn fits(desired: usize, most: Option<usize>) -> bool {
+    most.is_none_or(|most| desired <= most)
 }

@@ -28,7 +28,7 @@ mod wasi_http;
 
 use guest::{Guest, Host};
 pub use runtime::EngineError;
-use runtime::Runtime;
+use runtime::{INSTANCES, MOST_INSTANCES, Runtime};
 
 /// The interfaces of WASI that components may import, each in every version from 0.2.0 on.
 const WASI: &[&str] = &[
@@ -77,9 +77,10 @@ pub struct Embedded {
 
 impl Embedded {
     /// Starts it. Compiled code is kept in that directory, which is made where it is missing and has to be this user's
-    /// alone; several processes may share it.
-    pub fn new(code_cache: &Path) -> Result<Embedded, EngineError> {
-        let runtime = Runtime::start(code_cache)?;
+    /// alone; several processes may share it. There are 200 instances at the same time or, where that is more, as many
+    /// as one application may have requests, but 1000 at most.
+    pub fn new(code_cache: &Path, concurrent: u32) -> Result<Embedded, EngineError> {
+        let runtime = Runtime::start(code_cache, concurrent.clamp(INSTANCES, MOST_INSTANCES))?;
         let (components, modules) =
             link(&runtime.engine).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
         Ok(Embedded { runtime, components, modules, databases: Arc::default() })

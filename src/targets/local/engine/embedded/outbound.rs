@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http_body_util::BodyExt;
+use hyper::http::Extensions;
 use hyper::{Request, Response, Uri};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -16,7 +17,7 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView, default_send_request,
 };
 
-use super::super::{Body, BodyError, Depth, HandleError, Internal, InternalError, Workload};
+use super::super::{Body, BodyError, Depth, HandleError, Hold, Internal, InternalError, Workload};
 use super::guest::Guest;
 use crate::package::directory::AllowedHosts;
 use crate::targets::local::logs::{ComponentLog, Stream};
@@ -27,27 +28,6 @@ const INTERNAL: &str = ".spin.internal";
 /// The hosts that stand for the application's own routes; the second is what JavaScript's `fetch` makes of a path.
 const SELF: [&str; 2] = ["self", "self.alt"];
 
-/// The questions that [`AllowedHosts`] answers.
-trait Policy {
-    fn allow(&self, scheme: &str, host: &str, port: u16) -> bool;
-    fn allow_self(&self) -> bool;
-    fn allow_component(&self, id: &str) -> bool;
-}
-
-impl Policy for AllowedHosts {
-    fn allow(&self, scheme: &str, host: &str, port: u16) -> bool {
-        AllowedHosts::allow(self, scheme, host, port)
-    }
-
-    fn allow_self(&self) -> bool {
-        AllowedHosts::allow_self(self)
-    }
-
-    fn allow_component(&self, id: &str) -> bool {
-        AllowedHosts::allow_component(self, id)
-    }
-}
-
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 enum Destination {
@@ -57,22 +37,43 @@ enum Destination {
 }
 
 /// Where a request to that URI goes, or the place that the guest may not call.
-fn destination(uri: &Uri, policy: &impl Policy) -> Result<Destination, String> {
+fn destination(uri: &Uri, allowed: &AllowedHosts) -> Result<Destination, String> {
     let scheme = uri.scheme_str().unwrap_or("http");
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
     let component = host.strip_suffix(INTERNAL);
-    let (allowed, destination) = match component {
-        Some(id) => (policy.allow_component(id), Destination::Component(id.to_owned())),
-        None if host.is_empty() || SELF.contains(&host) => (policy.allow_self(), Destination::OwnRoutes),
-        None => (policy.allow(scheme, host, port), Destination::Network),
+    let (is_allowed, destination) = match component {
+        Some(id) => (allowed.allow_component(id), Destination::Component(id.to_owned())),
+        None if host.is_empty() || SELF.contains(&host) => (allowed.allow_self(), Destination::OwnRoutes),
+        None => (allowed.allow(scheme, host, port), Destination::Network),
     };
     let place = || match &destination {
         Destination::Network => format!("{scheme}://{}:{port}", uri.host().unwrap_or_default()),
         Destination::Component(_) => format!("http://{host}"),
         Destination::OwnRoutes => "http://self".to_owned(),
     };
-    if allowed { Ok(destination) } else { Err(place()) }
+    if is_allowed { Ok(destination) } else { Err(place()) }
+}
+
+/// What the requests that a guest makes within its application inherit from the one that it handles.
+#[derive(Clone)]
+pub(super) struct Origin {
+    depth: Depth,
+    hold: Option<Hold>,
+}
+
+impl Origin {
+    /// What that request inherited, or got from the server.
+    pub(super) fn of(extensions: &Extensions) -> Origin {
+        Origin { depth: extensions.get().copied().unwrap_or_default(), hold: extensions.get().cloned() }
+    }
+
+    fn put_into(&self, extensions: &mut Extensions) {
+        extensions.insert(self.depth);
+        if let Some(hold) = &self.hold {
+            extensions.insert(hold.clone());
+        }
+    }
 }
 
 /// Sends the requests that a guest makes.
@@ -80,16 +81,16 @@ pub(super) struct Outbound {
     hosts: AllowedHosts,
     internal: Arc<dyn Internal>,
     log: ComponentLog,
-    depth: Depth,
+    origin: Origin,
 }
 
 impl Outbound {
-    pub(super) fn new(workload: &Workload, depth: Depth) -> Outbound {
+    pub(super) fn new(workload: &Workload, origin: Origin) -> Outbound {
         Outbound {
             hosts: workload.allowed_hosts.clone(),
             internal: workload.internal.clone(),
             log: workload.log.clone(),
-            depth,
+            origin,
         }
     }
 }
@@ -126,7 +127,7 @@ impl WasiHttpHooks for Outbound {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let internal = self.internal.clone();
-        request.extensions_mut().insert(self.depth);
+        self.origin.put_into(request.extensions_mut());
         match destination(request.uri(), &self.hosts) {
             Err(place) => {
                 denied(&self.log, &place);
@@ -175,9 +176,9 @@ pub(super) fn incoming_error(error: BodyError) -> Error {
     }
 }
 
-/// Sockets: connections to what is allowed, names only where anything is, nobody comes in.
+/// Sockets: connections to what is allowed, names only where anything outside is, nobody comes in.
 pub(super) fn sockets(wasi: &mut WasiCtxBuilder, workload: &Workload) {
-    if workload.allowed_hosts == AllowedHosts::default() {
+    if !workload.allowed_hosts.allow_network() {
         return;
     }
     let (hosts, log) = (workload.allowed_hosts.clone(), workload.log.clone());
@@ -191,11 +192,11 @@ pub(super) fn sockets(wasi: &mut WasiCtxBuilder, workload: &Workload) {
 }
 
 /// Binding to nothing in particular is what the system does before each connection, and lets nobody in.
-fn may_use(address: SocketAddr, usage: SocketAddrUse, policy: &impl Policy) -> bool {
+fn may_use(address: SocketAddr, usage: SocketAddrUse, allowed: &AllowedHosts) -> bool {
     let host = address.ip().to_string();
     match usage {
-        SocketAddrUse::TcpConnect => policy.allow("tcp", &host, address.port()),
-        SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => policy.allow("udp", &host, address.port()),
+        SocketAddrUse::TcpConnect => allowed.allow("tcp", &host, address.port()),
+        SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => allowed.allow("udp", &host, address.port()),
         SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => address.ip().is_unspecified() && address.port() == 0,
         SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
     }
@@ -210,34 +211,20 @@ fn denied(log: &ComponentLog, place: &str) {
 mod tests {
     use super::*;
 
-    /// Allows exactly what it lists, in the words of `allowed_outbound_hosts`.
-    struct List(&'static [&'static str]);
-
-    impl Policy for List {
-        fn allow(&self, scheme: &str, host: &str, port: u16) -> bool {
-            self.0.contains(&format!("{scheme}://{host}:{port}").as_str())
-        }
-
-        fn allow_self(&self) -> bool {
-            self.0.contains(&"http://self")
-        }
-
-        fn allow_component(&self, id: &str) -> bool {
-            self.0.contains(&format!("http://{id}.spin.internal").as_str())
-        }
+    fn hosts(entries: &[&str]) -> AllowedHosts {
+        AllowedHosts::parse(&entries.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>()).unwrap()
     }
-
-    const EVERYTHING: List = List(&[
-        "http://example.com:80",
-        "https://example.com:443",
-        "http://example.com:8080",
-        "http://::1:3000",
-        "http://self",
-        "http://backend.spin.internal",
-    ]);
 
     #[test]
     fn requests_go_to_the_network_to_a_component_or_to_the_own_routes() {
+        let everything = hosts(&[
+            "http://example.com",
+            "https://example.com",
+            "http://example.com:8080",
+            "http://[::1]:3000",
+            "http://self",
+            "http://backend.spin.internal",
+        ]);
         let component = || Destination::Component("backend".to_owned());
         for (uri, expected) in [
             ("http://example.com/x", Destination::Network),
@@ -249,7 +236,7 @@ mod tests {
             ("http://self.alt/x", Destination::OwnRoutes),
             ("/x", Destination::OwnRoutes),
         ] {
-            assert_eq!(destination(&uri.parse().unwrap(), &EVERYTHING), Ok(expected), "{uri}");
+            assert_eq!(destination(&uri.parse().unwrap(), &everything), Ok(expected), "{uri}");
         }
     }
 
@@ -262,14 +249,14 @@ mod tests {
             ("http://backend.spin.internal/x", "http://backend.spin.internal"),
             ("http://self/x", "http://self"),
         ] {
-            assert_eq!(destination(&uri.parse().unwrap(), &List(&[])), Err(place.to_owned()), "{uri}");
+            assert_eq!(destination(&uri.parse().unwrap(), &hosts(&[])), Err(place.to_owned()), "{uri}");
         }
     }
 
     #[test]
     fn sockets_go_out_where_allowed_and_never_in() {
-        let policy = List(&["tcp://10.0.0.1:5432", "udp://10.0.0.1:53"]);
-        let may = |address: &str, usage| may_use(address.parse().unwrap(), usage, &policy);
+        let allowed = hosts(&["tcp://10.0.0.1:5432", "udp://10.0.0.1:53"]);
+        let may = |address: &str, usage| may_use(address.parse().unwrap(), usage, &allowed);
         assert!(may("10.0.0.1:5432", SocketAddrUse::TcpConnect));
         assert!(!may("10.0.0.1:5432", SocketAddrUse::UdpSend));
         assert!(!may("10.0.0.2:5432", SocketAddrUse::TcpConnect));

@@ -11,8 +11,12 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// How many instances, of all components together, there are at the same time; further requests are refused.
+/// How many instances, of all components together, there are at the same time if not more are wanted; further requests
+/// are refused.
 pub(super) const INSTANCES: u32 = 200;
+
+/// How many instances there are at most: a pool of so many takes a tenth of the address space.
+pub(super) const MOST_INSTANCES: u32 = 1000;
 
 /// How long a guest computes before the next one has its turn.
 const TURN: Duration = Duration::from_millis(2);
@@ -47,11 +51,13 @@ pub(super) struct Runtime {
 }
 
 impl Runtime {
-    /// Keeps compiled code in that directory.
-    pub(super) fn start(code_cache: &Path) -> Result<Runtime, EngineError> {
-        let engine = build(&cache(code_cache)?, pool()).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
-        let slots = Arc::new(Semaphore::new(INSTANCES as usize));
-        let turns = take_turns(&engine, slots.clone()).map_err(|error| EngineError::Runtime(error.to_string()))?;
+    /// Keeps compiled code in that directory, and makes so many instances at the same time.
+    pub(super) fn start(code_cache: &Path, instances: u32) -> Result<Runtime, EngineError> {
+        let engine =
+            build(&cache(code_cache)?, pool(instances)).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
+        let slots = Arc::new(Semaphore::new(instances as usize));
+        let turns =
+            take_turns(&engine, slots.clone(), instances).map_err(|error| EngineError::Runtime(error.to_string()))?;
         Ok(Runtime { engine, slots, turns })
     }
 
@@ -104,13 +110,13 @@ fn build(cache: &Cache, pool: PoolingAllocationConfig) -> wasmtime::Result<Engin
 
 /// A component is several core instances (its own, adapters, glue), seldom more than one memory, and some tables.
 /// The numbers cost address space, not memory; what is written on is given back after each request but for a little.
-fn pool() -> PoolingAllocationConfig {
+fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(INSTANCES)
-        .total_core_instances(INSTANCES * 20)
-        .total_memories(INSTANCES * 2)
-        .total_tables(INSTANCES * 5)
-        .total_stacks(INSTANCES)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 20)
+        .total_memories(instances * 2)
+        .total_tables(instances * 5)
+        .total_stacks(instances)
         .max_memories_per_module(2)
         .max_tables_per_module(5)
         .table_elements(100_000)
@@ -122,13 +128,13 @@ fn pool() -> PoolingAllocationConfig {
 }
 
 /// Ends the turn of whoever computes, again and again, as long as there is the engine.
-fn take_turns(engine: &Engine, slots: Arc<Semaphore>) -> std::io::Result<Thread> {
+fn take_turns(engine: &Engine, slots: Arc<Semaphore>, instances: u32) -> std::io::Result<Thread> {
     let engine = engine.weak();
     let turns = move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            if slots.available_permits() == INSTANCES as usize {
+            if slots.available_permits() == instances as usize {
                 thread::park_timeout(REST);
             } else {
                 thread::sleep(TURN);
@@ -173,14 +179,16 @@ mod tests {
     #[test]
     fn there_is_a_pool() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = build(&cache(folder.path()).unwrap(), pool()).unwrap();
-        assert!(engine.pooling_allocator_metrics().is_some());
+        for instances in [INSTANCES, MOST_INSTANCES] {
+            let engine = build(&cache(folder.path()).unwrap(), pool(instances)).unwrap();
+            assert!(engine.pooling_allocator_metrics().is_some());
+        }
     }
 
     #[test]
     fn without_room_for_a_pool_instances_are_made_one_by_one() {
         let folder = tempfile::tempdir().unwrap();
-        let mut huge = pool();
+        let mut huge = pool(INSTANCES);
         huge.total_memories(10_000_000);
         let engine = build(&cache(folder.path()).unwrap(), huge).unwrap();
         assert!(engine.pooling_allocator_metrics().is_none());

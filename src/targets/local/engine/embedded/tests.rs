@@ -10,7 +10,7 @@ use hyper::body::Frame;
 use hyper::{Method, Response, StatusCode};
 use tempfile::TempDir;
 
-use super::super::{BodyError, Internal, InternalError};
+use super::super::{BodyError, Depth, Hold, Internal, InternalError};
 use super::*;
 use crate::package::directory::AllowedHosts;
 use crate::targets::local::logs::ComponentLog;
@@ -56,7 +56,7 @@ fn status(code: u16) -> Response<Body> {
 impl Bench {
     fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let embedded = Embedded::new(&folder.path().join("code")).unwrap();
+        let embedded = Embedded::new(&folder.path().join("code"), 1).unwrap();
         Bench {
             folder,
             embedded,
@@ -78,11 +78,9 @@ impl Bench {
         fs::write(&file, wasm).unwrap();
         fs::create_dir_all(self.path("files")).unwrap();
         Workload {
-            app: "app".to_owned(),
             component: "guest".to_owned(),
             executor,
             wasm: file,
-            sha256: String::new(),
             files: Some(self.path("files")),
             environment: BTreeMap::from([("GREETING".to_owned(), "hi".to_owned())]),
             variables: BTreeMap::new(),
@@ -123,7 +121,7 @@ impl Bench {
     }
 }
 
-const ALL: usize = runtime::INSTANCES as usize;
+const ALL: usize = 200;
 
 fn wagi() -> Executor {
     Executor::Wagi { argv: "${SCRIPT_NAME} ${ARGS}".to_owned(), entrypoint: START.to_owned() }
@@ -281,6 +279,46 @@ async fn more_memory_than_allowed_is_refused() {
 }
 
 #[tokio::test]
+async fn growth_that_overflows_gives_no_memory_back() {
+    let bench = Bench::limited(Limits { memory: 1024 * 1024, ..Limits::default() });
+    let greedy = wat::parse_str(
+        r#"(module
+        (table i64 1 funcref)
+        (memory (export "memory") 1)
+        (global $tries (mut i32) (i32.const 64))
+        (func (export "_start")
+          (loop
+            (drop (memory.grow (i32.const 1)))
+            (drop (table.grow (ref.null func) (i64.const -1)))
+            (global.set $tries (i32.sub (global.get $tries) (i32.const 1)))
+            (br_if 0 (global.get $tries)))
+          (if (i32.lt_u (i32.const 16) (memory.size)) (then unreachable))))"#,
+    );
+    let failure = bench.wagi(&greedy.unwrap()).await.handle(get()).await.unwrap_err();
+    assert_eq!(failure, HandleError::NoAnswer("it wrote nothing and exited with status 0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_refusal_of_memory_that_was_survived_is_not_why_a_component_traps() {
+    let bench = Bench::limited(Limits { memory: 1024 * 1024, ..Limits::default() });
+    let code = "(drop (memory.grow (i32.const 100))) (drop (memory.grow (i32.const 1))) unreachable";
+    let failure = bench.http(&guest(code)).await.handle(get()).await.unwrap_err();
+    assert!(matches!(failure, HandleError::Trapped(_)), "{failure}");
+}
+
+#[tokio::test]
+async fn a_component_has_only_so_many_resources() {
+    let bench = Bench::new();
+    let make = |count: u32| {
+        let one_more = "(drop (call $fields)) (local.set $body (i32.add (local.get $body) (i32.const 1)))";
+        guest(&format!("(loop {one_more} (br_if 0 (i32.lt_u (local.get $body) (i32.const {count})))) {HELLO}"))
+    };
+    assert!(bench.http(&make(4000)).await.handle(get()).await.is_ok());
+    let failure = bench.http(&make(4100)).await.handle(get()).await.unwrap_err();
+    assert!(matches!(failure, HandleError::Trapped(_)), "{failure}");
+}
+
+#[tokio::test]
 async fn a_trap_tells_its_reason_and_the_log_where() {
     let bench = Bench::new();
     for (code, reason) in [
@@ -343,6 +381,18 @@ async fn what_goes_wrong_after_the_head_ends_the_body_with_an_error() {
 }
 
 #[tokio::test]
+async fn what_goes_wrong_after_the_answer_does_not_break_it() {
+    let limits = Limits { time: Duration::from_millis(500), ..Limits::default() };
+    let bench = Bench::limited(limits);
+    for code in ["unreachable", "(call $for_ever)"] {
+        let handler = bench.http(&guest(&format!("{HELLO} {code}"))).await;
+        let response = handler.handle(get()).await.unwrap();
+        bench.until_running(0).await;
+        assert_eq!(text(response).await.unwrap(), "Hello\n", "{code}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_says_that_it_is_too_long_is_refused() {
     let bench = Bench::limited(Limits { response_body: 50_000, ..Limits::default() });
     let code = "
@@ -379,6 +429,8 @@ async fn a_request_that_is_too_long_is_refused() {
         assert_eq!(handler.handle(post(body(&[0; 50_001]))).await.unwrap_err(), too_large);
         assert_eq!(handler.handle(post(chunks(51))).await.unwrap_err(), too_large);
         assert!(handler.handle(post(chunks(50))).await.is_ok());
+        let refused = StreamBody::new(futures_util::stream::iter([Err(BodyError::TooLarge { limit })]));
+        assert_eq!(handler.handle(post(BodyExt::boxed_unsync(refused))).await.unwrap_err(), too_large);
     }
 }
 
@@ -437,6 +489,15 @@ async fn there_are_only_so_many_instances() {
     drop(answers);
     bench.until_running(0).await;
     assert!(script.handle(get()).await.is_ok());
+}
+
+#[test]
+fn there_are_as_many_instances_as_an_application_may_have_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    for (concurrent, instances) in [(1, ALL), (300, 300), (u32::MAX, 1000)] {
+        let embedded = Embedded::new(folder.path(), concurrent).unwrap();
+        assert_eq!(embedded.runtime.slots.available_permits(), instances);
+    }
 }
 
 #[tokio::test]
@@ -518,6 +579,62 @@ async fn a_component_calls_whom_it_may_call() {
         assert_eq!(response.status().as_u16(), expected, "{authority:?} where {host} is allowed");
         assert_eq!(bench.log().contains("`allowed_outbound_hosts`"), expected == DENIED, "{}", bench.log());
     }
+}
+
+/// The rest of the application: keeps what calls bring with them.
+#[derive(Default)]
+struct Keeper(std::sync::Mutex<Option<hyper::http::Extensions>>);
+
+#[async_trait]
+impl Internal for Keeper {
+    async fn component(&self, _: &str, request: Request<Body>) -> Result<Response<Body>, InternalError> {
+        *self.0.lock().unwrap() = Some(request.extensions().clone());
+        Ok(status(201))
+    }
+
+    async fn own_route(&self, request: Request<Body>) -> Result<Response<Body>, InternalError> {
+        self.component("", request).await
+    }
+}
+
+#[tokio::test]
+async fn what_a_request_holds_goes_into_the_calls_that_it_leads_to() {
+    let bench = Bench { hosts: vec!["http://self".to_owned()], ..Bench::new() };
+    let keeper = Arc::new(Keeper::default());
+    let workload = bench.workload(&guest(&call(None)), Executor::Http);
+    let handler = bench.embedded.prepare(Workload { internal: keeper.clone(), ..workload }).await.unwrap();
+    let held: Arc<dyn std::any::Any + Send + Sync> = Arc::new(());
+    let mut request = get();
+    request.extensions_mut().insert(Depth(3));
+    request.extensions_mut().insert(Hold(held.clone()));
+    assert_eq!(handler.handle(request).await.unwrap().status(), 201);
+    let brought = keeper.0.lock().unwrap().take().unwrap();
+    assert_eq!(brought.get::<Depth>(), Some(&Depth(3)));
+    assert!(Arc::ptr_eq(&brought.get::<Hold>().unwrap().0, &held));
+}
+
+#[tokio::test]
+async fn what_a_request_holds_is_kept_until_its_component_has_ended() {
+    let bench = Bench::limited(Limits { time: Duration::from_millis(500), ..Limits::default() });
+    let http = bench.http(&guest(&format!("{HELLO} (call $for_ever)"))).await;
+    let held = Arc::new(());
+    let holding = || {
+        let mut request = get();
+        request.extensions_mut().insert(Hold(held.clone()));
+        request
+    };
+    assert_eq!(text(http.handle(holding()).await.unwrap()).await.unwrap(), "Hello\n");
+    assert_eq!(Arc::strong_count(&held), 2, "it goes on");
+    bench.until_running(0).await;
+    assert_eq!(Arc::strong_count(&held), 1);
+
+    let script = bench.wagi(&script("(loop (br 0))")).await;
+    let request = holding();
+    let running = tokio::spawn(async move { script.handle(request).await.map(drop) });
+    bench.until_running(1).await;
+    assert!(Arc::strong_count(&held) > 1, "it runs");
+    running.await.unwrap().unwrap_err();
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 /// A module that runs that code.
@@ -724,7 +841,7 @@ async fn damaged_compiled_code_is_compiled_anew() {
     let good = fs::read(&entry).unwrap();
     for damaged in [&good[..good.len() / 2], b"", b"junk"] {
         fs::write(&entry, damaged).unwrap();
-        let again = Bench { embedded: Embedded::new(&bench.path("code")).unwrap(), ..Bench::new() };
+        let again = Bench { embedded: Embedded::new(&bench.path("code"), 1).unwrap(), ..Bench::new() };
         let handler = again.http(&wasm).await;
         assert_eq!(text(handler.handle(get()).await.unwrap()).await.unwrap(), "Hello\n");
         assert_eq!(fs::read(&entry).unwrap().len(), good.len(), "the entry was written again");

@@ -14,6 +14,7 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 
 use super::super::{Body, BodyError, HandleError, Handler};
 use super::guest::{Guest, Host, Stdio};
+use super::outbound::Origin;
 use super::output::{Collected, Output};
 use super::{cgi, refuse_too_large};
 
@@ -87,7 +88,7 @@ impl Script {
         output: &Arc<Mutex<Collected>>,
     ) -> Stdio<MemoryInputPipe, Output> {
         Stdio {
-            depth: request.extensions.get().copied().unwrap_or_default(),
+            origin: Origin::of(&request.extensions),
             arguments: cgi::arguments(&self.argv, request),
             environment: cgi::environment(&self.host.workload.environment, request, input.len()),
             stdin: MemoryInputPipe::new(input),

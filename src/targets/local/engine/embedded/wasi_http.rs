@@ -14,14 +14,15 @@ use hyper::{Method, Request, Response};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
+use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::p2::body::{HostOutgoingBody, HyperOutgoingBody};
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 
 use super::super::{Body, BodyError, HandleError, Handler, Limits};
 use super::guest::{Guest, Host, Stdio};
-use super::outbound::incoming_error;
+use super::outbound::{Origin, incoming_error};
 use super::output::Output;
 use super::{content_length, refuse_too_large};
 use crate::targets::local::logs::Stream;
@@ -38,7 +39,14 @@ struct Notes {
     /// It was sent more than it may be.
     request_too_large: AtomicBool,
     /// How it ended, once it has.
-    ended: OnceLock<Result<(), HandleError>>,
+    ended: OnceLock<Ended>,
+}
+
+/// How a guest ended.
+struct Ended {
+    outcome: Result<(), HandleError>,
+    /// Whether no body that it began to write lacks its end.
+    finished: bool,
 }
 
 #[async_trait]
@@ -83,7 +91,7 @@ impl Component {
         let deadline = Instant::now() + limits.time;
         let slot = host.slot()?;
         let mut store = host.store(Stdio {
-            depth: request.extensions().get().copied().unwrap_or_default(),
+            origin: Origin::of(request.extensions()),
             arguments: Vec::new(),
             environment: host.workload.environment.clone().into_iter().collect(),
             stdin: tokio::io::empty(),
@@ -104,14 +112,15 @@ impl Component {
                 let proxy = pre.instantiate_async(&mut store).await?;
                 proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
             };
-            let ended = match timeout_at(deadline, run).await {
+            let outcome = match timeout_at(deadline, run).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(host.failure(&store, &error)),
                 Err(_) => Err(host.timed_out()),
             };
             // Before the store goes, and with it the other end of the answer's body: who sees that end asks how the
             // guest ended.
-            let _ = notes.ended.set(ended);
+            let finished = has_finished(&mut store);
+            let _ = notes.ended.set(Ended { outcome, finished });
             drop(store);
         })))
     }
@@ -123,18 +132,37 @@ type Head =
 impl Notes {
     /// Why there was no answer.
     fn silence(&self) -> HandleError {
-        match self.ended.get() {
-            Some(Err(failure)) => failure.clone(),
-            _ => HandleError::NoAnswer("it returned without setting a response".to_owned()),
+        match self.failure() {
+            Some(failure) => failure.clone(),
+            None => HandleError::NoAnswer("it returned without setting a response".to_owned()),
         }
     }
+
+    /// Why the guest ended early, if it did.
+    fn failure(&self) -> Option<&HandleError> {
+        self.ended.get()?.outcome.as_ref().err()
+    }
+
+    /// Why the guest ended early with the answer's body open, if it did.
+    fn cut_off(&self) -> Option<&HandleError> {
+        self.failure().filter(|_| self.ended.get().is_some_and(|ended| !ended.finished))
+    }
+}
+
+/// Whether the guest has no body open. One that it finished, or gave up, is not among its resources any more; one that
+/// goes with the store ends as if it were finished.
+fn has_finished(store: &mut Store<Guest>) -> bool {
+    !store.data_mut().http().table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
 }
 
 /// The request's body as the guest reads it.
 fn incoming(body: Body, limit: u64, notes: Arc<Notes>) -> WasiBody {
     let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
     let error = move |error: Box<dyn std::error::Error + Send + Sync>| {
-        if error.is::<LengthLimitError>() {
+        // Whoever sent it may have a limit of the same kind.
+        let too_large =
+            error.is::<LengthLimitError>() || matches!(error.downcast_ref(), Some(BodyError::TooLarge { .. }));
+        if too_large {
             notes.request_too_large.store(true, Ordering::Relaxed);
             return Error::HttpRequestBodySize(Some(limit));
         }
@@ -177,16 +205,15 @@ impl Answer {
     }
 
     fn next(&mut self, frame: Option<Result<Frame<Bytes>, Error>>) -> Option<Result<Frame<Bytes>, BodyError>> {
-        let ended = self.notes.ended.get();
-        match (frame, ended) {
+        match (frame, self.notes.cut_off()) {
             (Some(Ok(frame)), _) => Some(self.count(frame)),
-            (_, Some(Err(HandleError::TimedOut { limit }))) => Some(Err(BodyError::TimedOut { limit: *limit })),
-            (_, Some(Err(failure))) => Some(Err(BodyError::Broken(failure.to_string()))),
-            (Some(Err(error)), _) => Some(Err(BodyError::Broken(error.to_string()))),
-            (None, _) => {
+            (None, None) => {
                 self.let_go();
                 None
             }
+            (_, Some(HandleError::TimedOut { limit })) => Some(Err(BodyError::TimedOut { limit: *limit })),
+            (_, Some(failure)) => Some(Err(BodyError::Broken(failure.to_string()))),
+            (Some(Err(error)), None) => Some(Err(BodyError::Broken(error.to_string()))),
         }
     }
 

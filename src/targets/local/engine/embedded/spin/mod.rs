@@ -1,9 +1,10 @@
 //! What Spin offers to components besides WASI: variables and key-value stores.
 //!
 //! The interfaces are described in `wit/`. What the functions do and refuse is what Spin 4.0.2 does
-//! (`crates/factor-variables`, `crates/factor-key-value`, `crates/key-value-spin`), but for three things: `get-many`
-//! tells absent keys too, as its description says; a swap fails as well when a key that was absent has appeared; and
-//! a number that cannot be incremented is an error, where Spin panics.
+//! (`crates/factor-variables`, `crates/factor-key-value`, `crates/key-value-spin`), but for four things: `get-many`
+//! tells absent keys too, as its description says; a swap fails as well when a key that was absent has appeared;
+//! a number that cannot be incremented is an error, where Spin panics; and keys, values and results have a greatest
+//! length.
 
 mod foreign;
 mod key_value;
