@@ -145,6 +145,16 @@ async fn a_release_that_failed_is_told_with_its_last_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_release_that_another_one_replaced_is_not_waited_for() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    let unseen = Phase::Ready(Proof::Version);
+    target.place().says = vec![Phase::Replaced, Phase::Progressing, Phase::Replaced, Phase::Replaced, unseen];
+    let Err(DeployError::Replaced(unanswered)) = run(&target, &app).await else { panic!("it was replaced") };
+    assert_eq!(unanswered.status.expect("it said so").phase, Phase::Replaced);
+    assert_eq!(target.place().says, [unseen], "two in a row are enough");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_bad_look_is_no_failure() {
     let (app, target) = (App::new("shop"), Memory::new());
     target.place().says = vec![Phase::Failed, Phase::Progressing, Phase::Ready(Proof::Version)];

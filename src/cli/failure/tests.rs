@@ -80,6 +80,7 @@ fn other_failures_have_their_codes() {
         (PackageError::Changed { path: path() }.into(), 3),
         (PackageError::Stage { path: path(), source: io() }.into(), 6),
         (DeployError::ReleaseFailed(unanswered(Some(status.clone()), vec![])), 8),
+        (DeployError::Replaced(unanswered(Some(status.clone()), vec![])), 11),
         (DeployError::NotReady(unanswered(Some(status), vec![])), 9),
         (DeployError::NotReady(unanswered(None, vec![])), 9),
         (DeployError::Cancelled { step: Step::Publish, live: None }, 130),
