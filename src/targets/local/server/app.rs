@@ -10,13 +10,15 @@ use hyper::{Request, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::super::control::AppStatus;
-use super::super::engine::Body;
+use super::super::engine::{Body, Hold};
 use super::super::store::{Record, ReleaseRecord};
 use super::live::{Found, Live, Tools};
-use super::{connections, reply, request};
+use super::{answer, connections, reply, request};
 
 /// How long to wait before a port that is taken is tried again: doubled each time, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -29,6 +31,8 @@ pub struct App {
     address: SocketAddr,
     /// One for each request that a component may answer at the same time.
     permits: Arc<Semaphore>,
+    /// Counts the [`Hold`]s: components may go on when they have answered.
+    running: TaskTracker,
     state: Mutex<State>,
     closing: CancellationToken,
     serving: Mutex<Option<JoinHandle<()>>>,
@@ -38,9 +42,11 @@ struct State {
     record: Record,
     /// What answers.
     live: Option<Arc<Live>>,
-    /// Why the current release does not answer.
+    /// Why the current release cannot be started.
     problem: Option<String>,
-    /// Why nothing is heard on the port.
+    /// Whether the port is ours.
+    listening: bool,
+    /// Why it is not.
     port_problem: Option<String>,
 }
 
@@ -61,10 +67,12 @@ impl App {
             permits: Arc::new(Semaphore::new(
                 usize::try_from(tools.limits.concurrent).unwrap_or(Semaphore::MAX_PERMITS),
             )),
+            running: TaskTracker::new(),
             state: Mutex::new(State {
                 record,
                 live: None,
-                problem: Some("it is being started".to_owned()),
+                problem: None,
+                listening: listener.is_some(),
                 port_problem: None,
             }),
             closing,
@@ -98,12 +106,20 @@ impl App {
         state.record = record;
         state.problem = None;
         let old = state.live.replace(live);
+        self.tell(&state);
         drop(state);
         // May be much: not under the lock.
         drop(old);
     }
 
-    /// Says why the current release does not answer.
+    /// Says where the release answers, once it does.
+    fn tell(&self, state: &State) {
+        if let Some(live) = state.live.as_ref().filter(|_| state.listening) {
+            self.tools.note(format!("{} {} at {}", self.name, live.release().version, self.url()));
+        }
+    }
+
+    /// Says why the current release cannot be started.
     pub fn set_problem(&self, problem: String) {
         self.state().problem = Some(problem);
     }
@@ -111,12 +127,13 @@ impl App {
     /// As it is now.
     pub fn status(&self) -> AppStatus {
         let state = self.state();
-        let serving = state.live.as_ref().filter(|_| state.port_problem.is_none()).map(|live| live.release().id);
+        let answers = state.port_problem.is_none() && !self.is_closing();
+        let serving = state.live.as_ref().filter(|_| answers).map(|live| live.release().id);
         AppStatus {
             record: state.record.clone(),
             url: self.url(),
             serving,
-            problem: state.port_problem.clone().or(state.problem.clone()),
+            problem: state.port_problem.clone().or_else(|| self.silence(&state)),
         }
     }
 
@@ -125,7 +142,12 @@ impl App {
         url(self.address)
     }
 
-    /// Closes the port, and waits for what is in flight.
+    /// Whether nothing will answer any more.
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    /// Closes the port, and waits for what is in flight, and for components that go on when they have answered.
     pub async fn close(&self) {
         self.closing.cancel();
         let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -154,7 +176,11 @@ impl App {
             let app = self.clone();
             move |client, request| app.clone().answer(client, request)
         };
-        connections::serve(listener, &self.closing, self.tools.limits.time, answer).await;
+        let end = connections::serve(listener, &self.closing, self.tools.limits.time, answer).await;
+        self.running.close();
+        if timeout_at(end, self.running.wait()).await.is_err() {
+            tracing::debug!(app = self.name, "components go on when their time is up");
+        }
     }
 
     /// Listens on the application's port, however long it takes until it is free.
@@ -163,9 +189,12 @@ impl App {
         loop {
             match TcpListener::bind(self.address).await {
                 Ok(listener) => {
-                    if self.state().port_problem.take().is_some() {
+                    let mut state = self.state();
+                    state.listening = true;
+                    if state.port_problem.take().is_some() {
                         self.tools.note(format!("{}: port {} is free again", self.name, self.port()));
                     }
+                    self.tell(&state);
                     return listener;
                 }
                 Err(error) => self.set_port_problem(port_problem(self.address, &error)),
@@ -183,7 +212,12 @@ impl App {
     }
 
     async fn answer(self: Arc<App>, client: SocketAddr, request: Request<Incoming>) -> Response<Body> {
-        let request = match request::from_socket(request, self.address, self.tools.limits.request_body) {
+        let method = request.method().clone();
+        answer::fitting(&method, self.respond(client, request).await)
+    }
+
+    async fn respond(&self, client: SocketAddr, request: Request<Incoming>) -> Response<Body> {
+        let mut request = match request::from_socket(request, self.address) {
             Ok(request) => request,
             Err(why) => return reply::line(StatusCode::BAD_REQUEST, why),
         };
@@ -199,19 +233,28 @@ impl App {
         let Ok(permit) = self.permits.clone().try_acquire_owned() else {
             return reply::busy(&format!("{} has too many requests at the same time", self.name));
         };
-        match live.call(component, &arrival, client, request, Some(permit)).await {
+        request.extensions_mut().insert(Hold(Arc::new((permit, live.clone(), self.running.token()))));
+        match live.call(component, &arrival, client, request).await {
             Ok(response) => response,
             Err(error) => reply::failure(component.id(), &error),
         }
     }
 
-    /// What answers, or why nothing does.
+    /// What answers, or what anybody may know of why nothing does.
     fn live(&self) -> Result<Arc<Live>, String> {
         let state = self.state();
-        state.live.clone().ok_or_else(|| {
-            let problem = state.problem.as_deref().unwrap_or("it is being removed");
-            format!("{} does not answer: {problem}", self.name)
+        state.live.clone().ok_or_else(|| match &state.problem {
+            Some(_) => format!("{} does not answer: see the server's log", self.name),
+            None => format!("{} does not answer: {}", self.name, self.silence(&state).unwrap_or_default()),
         })
+    }
+
+    /// Why the current release does not answer.
+    fn silence(&self, state: &State) -> Option<String> {
+        if self.is_closing() {
+            return Some("it is being closed".to_owned());
+        }
+        state.problem.clone().or_else(|| state.live.is_none().then(|| "it is being started".to_owned()))
     }
 }
 

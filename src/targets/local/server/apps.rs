@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -51,9 +53,13 @@ impl Apps {
     /// Opens what is recorded; each application is started by itself, so that none waits for another.
     pub fn start(self: &Arc<Self>, records: Vec<Record>) {
         for record in records {
-            let app = self.adopt(record);
+            let app = self.open(record, None);
             let apps = self.clone();
-            self.tasks.spawn(async move { apps.revive(&app).await });
+            self.tasks.spawn(async move {
+                if AssertUnwindSafe(apps.revive(&app)).catch_unwind().await.is_err() {
+                    app.set_problem("the server failed when it was started; its log says how".to_owned());
+                }
+            });
         }
         self.tidy();
     }
@@ -114,12 +120,8 @@ impl Apps {
     pub async fn make_live(&self, name: &str, wish: MakeLive) -> Result<AppStatus, Refusal> {
         let _turn = self.turn(name).await?;
         let now = Timestamp::now();
-        let app = match self.known(name).await? {
-            Some(app) => {
-                let record = app.record().with_release(&wish.version, &wish.document, now);
-                self.change(&app, record).await?;
-                app
-            }
+        let app = match self.record(name).await? {
+            Some(record) => self.change(record.with_release(&wish.version, &wish.document, now)).await?,
             None => self.create(name, &wish, now).await?,
         };
         Ok(app.status())
@@ -128,18 +130,17 @@ impl Apps {
     /// Makes an earlier release live again.
     pub async fn roll_back(&self, name: &str, wish: RollBack) -> Result<AppStatus, Refusal> {
         let _turn = self.turn(name).await?;
-        let app = self.known(name).await?.ok_or_else(|| unknown(name))?;
-        let record = app.record().rolled_back(wish.release);
+        let record = self.record(name).await?.ok_or_else(|| unknown(name))?;
         let forgotten = || Refusal::not_found(format!("{name} has no release {}", wish.release));
-        self.change(&app, record.ok_or_else(forgotten)?).await?;
+        let app = self.change(record.rolled_back(wish.release).ok_or_else(forgotten)?).await?;
         Ok(app.status())
     }
 
     /// Removes an application and all that belongs to it; nothing where there is none.
     pub async fn delete(&self, name: &str) -> Result<(), Refusal> {
         let _turn = self.turn(name).await?;
-        let app = self.apps().remove(name);
-        if let Some(app) = &app {
+        // It stays known, closed, until it is forgotten: its port is nobody else's before.
+        if let Some(app) = self.app(name) {
             app.close().await;
         }
         self.tools.close_logs(name);
@@ -147,6 +148,7 @@ impl Apps {
         if self.tools.store(move |store| store.forget(&owned)).await? {
             self.tools.note(format!("{name} is removed"));
         }
+        self.apps().remove(name);
         self.tidy();
         Ok(())
     }
@@ -156,15 +158,12 @@ impl Apps {
         let Ok(_turn) = self.turn(app.name()).await else { return };
         let record = app.record();
         let current = record.current().clone();
-        let removed = !self.app(app.name()).is_some_and(|known| Arc::ptr_eq(&known, app));
+        let removed = !self.open_app(app.name()).is_some_and(|known| Arc::ptr_eq(&known, app));
         if removed || app.serves(&current) {
             return;
         }
         match self.prepare(app.name(), &current).await {
-            Ok(live) => {
-                app.swap(record, live);
-                self.tell(app, &current);
-            }
+            Ok(live) => app.swap(record, live),
             Err(_) if self.stop.is_cancelled() => {}
             Err(refusal) => {
                 let problem =
@@ -176,18 +175,19 @@ impl Apps {
     }
 
     /// Makes the record's current release answer, and records that. All or nothing.
-    async fn change(&self, app: &App, record: Record) -> Result<(), Refusal> {
+    async fn change(&self, record: Record) -> Result<Arc<App>, Refusal> {
         let current = record.current().clone();
-        if app.serves(&current) {
-            return Ok(());
+        let open = self.open_app(&record.app);
+        if let Some(app) = open.as_ref().filter(|app| app.serves(&current)) {
+            return Ok(app.clone());
         }
-        let live = self.prepare(app.name(), &current).await?;
+        let live = self.prepare(&record.app, &current).await?;
         let written = record.clone();
         self.tools.store(move |store| store.write_record(&written)).await?;
+        let app = open.unwrap_or_else(|| self.open(record.clone(), None));
         app.swap(record, live);
-        self.tell(app, &current);
         self.tidy();
-        Ok(())
+        Ok(app)
     }
 
     /// Makes an application with its first release.
@@ -201,7 +201,6 @@ impl Apps {
         self.tools.store(move |store| store.write_record(&written)).await?;
         let app = self.open(record.clone(), Some(listener));
         app.swap(record, live);
-        self.tell(&app, &first);
         self.tidy();
         Ok(app)
     }
@@ -217,18 +216,13 @@ impl Apps {
         }
     }
 
-    /// The application of that name, also where it is only recorded: a removal may have failed half-way.
-    async fn known(&self, name: &str) -> Result<Option<Arc<App>>, Refusal> {
-        if let Some(app) = self.app(name) {
-            return Ok(Some(app));
+    /// What is recorded of an application, also where none is open: a removal may have failed half-way.
+    async fn record(&self, name: &str) -> Result<Option<Record>, Refusal> {
+        if let Some(app) = self.open_app(name) {
+            return Ok(Some(app.record()));
         }
         let owned = name.to_owned();
-        let record = self.tools.store(move |store| store.record(&owned)).await?;
-        Ok(record.map(|record| self.adopt(record)))
-    }
-
-    fn adopt(&self, record: Record) -> Arc<App> {
-        self.open(record, None)
+        self.tools.store(move |store| store.record(&owned)).await
     }
 
     fn open(&self, record: Record, listener: Option<TcpListener>) -> Arc<App> {
@@ -280,10 +274,6 @@ impl Apps {
         claims.iter().filter_map(Weak::upgrade).map(|document| document.to_string()).collect()
     }
 
-    fn tell(&self, app: &App, release: &ReleaseRecord) {
-        self.tools.note(format!("{} {} at {}", app.name(), release.version, app.url()));
-    }
-
     /// The right to change an application, once all earlier changes of it are done.
     async fn turn(&self, name: &str) -> Result<tokio::sync::OwnedMutexGuard<()>, Refusal> {
         let turn =
@@ -293,6 +283,10 @@ impl Apps {
             () = self.stop.cancelled() => Err(Refusal::stopping()),
             turn = turn.lock_owned() => Ok(turn),
         }
+    }
+
+    fn open_app(&self, name: &str) -> Option<Arc<App>> {
+        self.app(name).filter(|app| !app.is_closing())
     }
 
     fn app(&self, name: &str) -> Option<Arc<App>> {

@@ -36,7 +36,7 @@ impl Inside {
         let _ = self.live.set(Arc::downgrade(live));
     }
 
-    /// The release. Whoever answers a request keeps it, so it is there.
+    /// The release. Whoever answers a request has its [`Hold`](super::super::engine::Hold), so it is there.
     fn live(&self) -> Result<Arc<Live>, InternalError> {
         let live = self.live.get().and_then(Weak::upgrade);
         live.ok_or_else(|| InternalError::NotFound(format!("{}, whose release is gone", self.app)))
@@ -50,7 +50,7 @@ impl Internal for Inside {
         go_deeper(&mut request)?;
         let component = live.component(id).ok_or_else(|| InternalError::NotFound(format!("component `{id}`")))?;
         let arrival = Arrival::chained(request.uri().path());
-        live.call(component, &arrival, CALLER, request, None).await.map_err(InternalError::Failed)
+        live.call(component, &arrival, CALLER, request).await.map_err(InternalError::Failed)
     }
 
     async fn own_route(&self, mut request: Request<Body>) -> Result<Response<Body>, InternalError> {
@@ -60,7 +60,7 @@ impl Internal for Inside {
         match live.find(&path) {
             Found::Reply(response) => Ok(response),
             Found::Component(component, arrival) => {
-                live.call(component, &arrival, CALLER, request, None).await.map_err(InternalError::Failed)
+                live.call(component, &arrival, CALLER, request).await.map_err(InternalError::Failed)
             }
         }
     }

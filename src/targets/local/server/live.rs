@@ -10,16 +10,17 @@ use http_body_util::BodyExt;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
-use super::super::engine::{Body, Engine, HandleError, Handler, Internal, Limits, Workload};
+use super::super::engine::{Body, Engine, HandleError, Handler, Hold, Internal, Limits, Workload};
 use super::super::logs::ComponentLog;
 use super::super::store::{ReleaseRecord, Store, StoreError};
 use super::chain::Inside;
 use super::refusal::Refusal;
 use super::request::{self, Arrival};
 use super::router::Router;
-use super::{on_disk, reply};
+use super::warnings::{Warnings, cut};
+use super::{answer, on_disk, reply};
 use crate::event::{Event, Reporter};
 use crate::package::directory::{
     AllowedHosts, Document, Executor, ServedComponent, ServedTrigger, StaticResponse, TriggerRoute,
@@ -76,9 +77,8 @@ impl Tools {
 
 /// A release with everything prepared. Lives for as long as something answers with it.
 pub struct Live {
-    tools: Arc<Tools>,
-    /// The application's name here.
-    app: String,
+    limits: Limits,
+    warnings: Arc<Warnings>,
     release: ReleaseRecord,
     /// The application's name in its manifest.
     name: String,
@@ -156,8 +156,8 @@ impl Live {
         }
         let router = router(&document, &prepared)?;
         let live = Arc::new(Live {
-            tools: tools.clone(),
-            app: app.to_owned(),
+            limits: tools.limits,
+            warnings: Arc::new(Warnings::new(app, tools.reporter.clone())),
             release: release.clone(),
             name: document.name.clone(),
             router,
@@ -194,39 +194,43 @@ impl Live {
         self.components.get(id).map(Arc::as_ref)
     }
 
-    /// Lets a component answer. What holds up the release, and the permit, are kept until the answer's last byte.
+    /// Lets a component answer. The release, and the request's [`Hold`], are kept until the answer's last byte, or until
+    /// the time is up.
     pub async fn call(
         self: &Arc<Self>,
         component: &Prepared,
         arrival: &Arrival<'_>,
         client: SocketAddr,
         mut request: Request<Body>,
-        permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Response<Body>, HandleError> {
+        let deadline = Instant::now() + self.limits.time;
         request::set_spin_headers(&mut request, arrival, client);
-        let what = format!("{} {}", request.method(), request.uri().path());
-        let limit = self.tools.limits.request_body;
+        let hold = request.extensions().get::<Hold>().cloned();
+        // Without the query, which may hold secrets.
+        let what = format!("{} {}", request.method(), cut(request.uri().path()));
+        let limit = self.limits.request_body;
         let result = if request::announced_length(&request).is_some_and(|length| length > limit) {
             Err(HandleError::RequestTooLarge { limit })
         } else {
             component.handler.handle(request).await
         };
-        let response = result.inspect_err(|error| self.warn(&component.id, &what, error))?;
+        let (warnings, id) = (self.warnings.clone(), component.id.clone());
+        let warn = move |error: &dyn std::error::Error| {
+            warnings.warn(&format!("component `{id}` did not answer {what}: {}", cut(&reply::chain(error))));
+        };
+        let response = result.inspect_err(|error| match error {
+            // Nothing is wrong with the component.
+            HandleError::RequestTooLarge { .. } | HandleError::Busy => {}
+            error => warn(error),
+        })?;
 
-        let (live, id) = (self.clone(), component.id.clone());
-        let kept = move |error| {
-            let _until_the_last_byte = &permit;
-            live.warn(&id, &what, &error);
+        let kept = (self.clone(), hold);
+        let told = move |error| {
+            warn(&error);
             error
         };
         // Not `map_frame`, which would forget the body's length.
-        Ok(response.map(|body| body.map_err(kept).boxed_unsync()))
-    }
-
-    /// Says in the server's log, without the query, which may hold secrets, what a component did not answer.
-    fn warn(&self, component: &str, what: &str, error: &dyn std::error::Error) {
-        let error = reply::chain(error);
-        self.tools.warn(format!("{}: component `{component}` did not answer {what}: {error}", self.app));
+        Ok(response.map(|body| answer::until(deadline, self.limits.time, body, kept).map_err(told).boxed_unsync()))
     }
 
     fn info(&self) -> Response<Body> {

@@ -8,10 +8,11 @@
 //! | `chain.rs` | calls within an application |
 //! | `router.rs`, `request.rs`, `reply.rs` | which trigger answers, what a component is told, what is said without one |
 //! | `socket.rs` | the control socket |
+//! | `answer.rs`, `warnings.rs` | how long an answer may take, and how much may be said of those that fail |
 //! | `connections.rs` | HTTP on both kinds of sockets |
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::event::{Event, Reporter};
 use apps::Apps;
 use live::Tools;
 
+mod answer;
 mod app;
 mod apps;
 mod chain;
@@ -37,6 +39,7 @@ mod router;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 /// How to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +64,14 @@ pub enum ServeError {
     /// Another server is running, or the lock could not be had.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// Nothing can be served on that address.
+    #[error("cannot listen on {addr}: choose an address of this machine")]
+    Listen {
+        /// The address.
+        addr: IpAddr,
+        #[source]
+        source: io::Error,
+    },
     /// What is stored cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,7 +105,7 @@ pub async fn serve(
     let Options { paths, listen, limits, first_port } = options;
     let stop = stop.child_token();
     let socket_path = paths.socket.clone();
-    let (lock, store, listener) = on_disk(move || prepare(&paths)).await?;
+    let (lock, store, listener) = on_disk(move || prepare(&paths, listen)).await?;
     let listener = tokio::net::UnixListener::from_std(listener)
         .map_err(|source| ServeError::Socket { path: socket_path.clone(), source })?;
     let (records, damaged) = on_disk({
@@ -119,14 +130,15 @@ pub async fn serve(
         tracing::debug!(%error, "the control socket was gone");
     }
     drop(lock);
-    reporter.report(Event::Note { message: "stopped".to_owned() });
     Ok(())
 }
 
 /// Takes the lock, and everything that needs it. Blocks.
-fn prepare(paths: &Paths) -> Result<(ServerLock, Store, std::os::unix::net::UnixListener), ServeError> {
+fn prepare(paths: &Paths, listen: IpAddr) -> Result<(ServerLock, Store, std::os::unix::net::UnixListener), ServeError> {
     paths.check()?;
     let lock = ServerLock::acquire(paths)?;
+    // Any port: a taken one may get free, an address that this machine does not have will not come.
+    TcpListener::bind((listen, 0)).map_err(|source| ServeError::Listen { addr: listen, source })?;
     let store = Store::open(paths)?;
     let listener = socket::bind(&paths.socket)?;
     Ok((lock, store, listener))

@@ -1,8 +1,8 @@
-//! What becomes of a request before a component gets it: an absolute URI, a limited body, and Spin's headers.
+//! What becomes of a request before a component gets it: an absolute URI, and Spin's headers.
 
 use std::net::SocketAddr;
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::{Authority, Scheme};
@@ -46,14 +46,11 @@ impl Arrival<'static> {
     }
 }
 
-/// A request from a socket as components are to get it, its body limited. An error is a fragment for the client.
-pub fn from_socket(
-    request: Request<Incoming>,
-    own_address: SocketAddr,
-    body_limit: u64,
-) -> Result<Request<Body>, &'static str> {
+/// A request from a socket as components are to get it; the engine limits its body. An error is a fragment for the
+/// client.
+pub fn from_socket(request: Request<Incoming>, own_address: SocketAddr) -> Result<Request<Body>, &'static str> {
     let uri = absolute(&request, own_address)?;
-    let mut request = request.map(|body| limited(body, body_limit));
+    let mut request = request.map(|body| body.map_err(broken).boxed_unsync());
     *request.uri_mut() = uri;
     Ok(request)
 }
@@ -97,14 +94,8 @@ pub fn announced_length<B>(request: &Request<B>) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn limited(body: Incoming, limit: u64) -> Body {
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    Limited::new(body, most)
-        .map_err(move |error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => BodyError::TooLarge { limit },
-            None => BodyError::Broken(error.to_string()),
-        })
-        .boxed_unsync()
+fn broken(error: hyper::Error) -> BodyError {
+    BodyError::Broken(error.to_string())
 }
 
 /// Tells the component where it was called, in Spin's headers; those of the same names that came with the request go.

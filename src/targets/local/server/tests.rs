@@ -24,8 +24,9 @@ use tokio::task::JoinHandle;
 
 use super::super::control::{AppStatus, MakeLive, Refused, RollBack, ServerInfo};
 use super::super::engine::{
-    Body, BodyError, Depth, HandleError, Handler, Internal, InternalError, PrepareError, Workload,
+    Body, BodyError, Depth, HandleError, Handler, Hold, Internal, InternalError, PrepareError, Workload,
 };
+use super::super::store::Record;
 use super::*;
 use crate::package::directory::{
     Document, Executor, File, ServedComponent, ServedTrigger, StaticResponse, Support, TriggerRoute, Values,
@@ -523,6 +524,38 @@ async fn http_2_without_tls_is_understood() {
 }
 
 #[tokio::test]
+async fn answers_that_have_no_body_have_none_over_http_2_either() {
+    let dir = temp();
+    let server = Server::start(&dir).await;
+    server.engine.on("text", |request, _| async move {
+        let status: u16 = request.uri().path()[1..].parse().unwrap();
+        let mut response = ok("text")?;
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        Ok(response)
+    });
+    let url = server.deploy(&simple("1.0.0", "text"), &["text"]).await.unwrap().url;
+    let stream = TokioIo::new(TcpStream::connect(address(&url)).await.unwrap());
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    for (method, status, length, body) in [
+        (Method::HEAD, 200, Some("4"), ""),
+        (Method::GET, 204, None, ""),
+        (Method::GET, 304, None, ""),
+        (Method::GET, 200, Some("4"), "text"),
+    ] {
+        let request = Request::builder().method(method).uri(format!("http://a/{status}"));
+        let (head, got) =
+            soon(sender.send_request(request.body(Full::<Bytes>::default()).unwrap())).await.unwrap().into_parts();
+        let got = soon(got.collect()).await.unwrap().to_bytes();
+        let told = head.headers.get("content-length").map(|length| length.to_str().unwrap());
+        assert_eq!((head.status.as_u16(), told, got), (status, length, Bytes::from(body)));
+    }
+    let head = send(&url, Request::head("/200"), "").await;
+    assert_eq!((head.headers()["content-length"].to_str().unwrap(), head.body().len()), ("4", 0));
+    server.end().await;
+}
+
+#[tokio::test]
 async fn components_call_each_other_whatever_their_routes() {
     let dir = temp();
     let server = Server::start(&dir).await;
@@ -626,33 +659,22 @@ async fn every_failure_has_its_status_and_its_line_and_only_the_log_says_more() 
         assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
         assert_eq!(answer.headers().get("retry-after").is_some(), status == 503);
         let line = format!("warning: shop: component `web` did not answer GET /{which}: {error}").replace('\n', " ");
-        assert_eq!(server.reporter.all().last(), Some(&line));
+        let told = server.reporter.all().contains(&line);
+        assert_eq!(told, !matches!(error, HandleError::RequestTooLarge { .. } | HandleError::Busy), "{line}");
     }
     server.end().await;
 }
 
 #[tokio::test]
-async fn requests_that_are_too_long_are_refused_by_their_length_or_cut_off() {
+async fn requests_that_are_too_long_are_refused_by_their_length() {
     let dir = temp();
     let server = Server::with(&dir, Arc::default(), Limits { request_body: 10, ..Limits::default() }).await;
-    server.engine.on("reads", |request, _| async move {
-        match request.into_body().collect().await {
-            Ok(body) => ok(body.to_bytes()),
-            Err(error) => ok(format!("{error:?}")),
-        }
-    });
+    server.engine.on("reads", |request, _| async move { ok(text(request.into_body()).await) });
     let url = server.deploy(&simple("1.0.0", "reads"), &["reads"]).await.unwrap().url;
     assert_eq!(send(&url, Request::post("/"), "0123456789").await.body(), "0123456789");
     let answer = send(&url, Request::post("/"), "0123456789a").await;
     assert_eq!(answer.status(), 413);
     assert_eq!(answer.body(), "component `web` takes no request longer than 10 bytes: see its log\n");
-
-    let mut stream = TcpStream::connect(address(&url)).await.unwrap();
-    let chunked = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n";
-    stream.write_all(chunked.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    soon(stream.read_to_string(&mut answer)).await.unwrap();
-    assert!(answer.ends_with("TooLarge { limit: 10 }"), "{answer}");
     server.end().await;
 }
 
@@ -717,6 +739,74 @@ async fn more_requests_than_allowed_at_the_same_time_are_turned_away_until_a_las
     let request = Request::get("/").header("host", "a").body(Full::<Bytes>::default()).unwrap();
     soon(connection.ready()).await.unwrap();
     assert_eq!(soon(connection.send_request(request)).await.unwrap().status(), 200);
+    server.end().await;
+}
+
+/// A component that goes on when it has answered `/on`, for as long as what is received is kept.
+fn goes_on(engine: &Fake, wasm: &str) -> mpsc::UnboundedReceiver<(Hold, Arc<dyn Internal>)> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    engine.on(wasm, move |request, internal| {
+        if request.uri().path() == "/on" {
+            sender.send((request.extensions().get::<Hold>().unwrap().clone(), internal)).unwrap();
+        }
+        async { ok("said") }
+    });
+    receiver
+}
+
+#[tokio::test]
+async fn a_component_that_goes_on_when_it_has_answered_counts_as_a_request() {
+    let dir = temp();
+    let server = Server::with(&dir, Arc::default(), Limits { concurrent: 1, ..Limits::default() }).await;
+    let mut going_on = goes_on(&server.engine, "one");
+    let url = server.deploy(&simple("1", "one"), &["one"]).await.unwrap().url;
+    assert_eq!(get(&url, "/on").await, (200, "said".to_owned()));
+    let (hold, internal) = going_on.recv().await.unwrap();
+    assert_eq!(get(&url, "/").await, (503, "shop has too many requests at the same time\n".to_owned()));
+
+    // Whom it calls counts as itself, for as long as one of them is there.
+    let mut request = Request::get("http://web.spin.internal/on").body(reply::full("")).unwrap();
+    request.extensions_mut().insert(hold);
+    assert_eq!(text(internal.component("web", request).await.unwrap().into_body()).await, "said");
+    let called = going_on.recv().await.unwrap();
+    assert_eq!(get(&url, "/").await.0, 503);
+    drop(called);
+    assert_eq!(get(&url, "/").await.0, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_component_that_goes_on_has_its_release_and_a_removal_waits_for_it() {
+    let dir = temp();
+    let server = Server::start(&dir).await;
+    let mut dropped = server.engine.drops();
+    let mut going_on = goes_on(&server.engine, "one");
+    server.engine.says("two", "two");
+    let url = server.deploy(&simple("1", "one"), &["one"]).await.unwrap().url;
+    assert_eq!(get(&url, "/on").await.0, 200);
+    let (hold, internal) = going_on.recv().await.unwrap();
+    server.deploy(&simple("2", "two"), &["two"]).await.unwrap();
+    let request = Request::get("http://web.spin.internal/").body(reply::full("")).unwrap();
+    assert_eq!(text(internal.component("web", request).await.unwrap().into_body()).await, "said");
+    drop(internal);
+
+    let ended = Mutex::new(Vec::new());
+    let say = |what| ended.lock().unwrap().push(what);
+    let gone = async {
+        assert_eq!(server.delete("shop").await, StatusCode::NO_CONTENT);
+        say("removed");
+    };
+    let goes = async {
+        soon(async { while TcpStream::connect(address(&url)).await.is_ok() {} }).await;
+        // What is removed at once would be by now.
+        let _: ServerInfo = server.order(Method::GET, "/v1/server", &()).await.unwrap();
+        assert!(dropped.try_recv().is_err() && server.store.record("shop").unwrap().is_some());
+        say("ended");
+        drop(hold);
+    };
+    tokio::join!(gone, goes);
+    assert_eq!(*ended.lock().unwrap(), ["ended", "removed"]);
+    assert_eq!(soon(dropped.recv()).await.unwrap(), "one");
     server.end().await;
 }
 
@@ -908,6 +998,50 @@ async fn what_is_deleted_is_gone_when_its_requests_are_answered() {
 }
 
 #[tokio::test]
+async fn the_port_of_an_application_is_its_own_until_it_is_gone() {
+    let dir = temp();
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port();
+    let server = Server::from_port(&dir, Arc::default(), Limits::default(), free).await;
+    server.engine.says("two", "two");
+    let (gate, mut waits) = held(&server.engine, "one", "one");
+    let shop = server.deploy(&simple("1", "one"), &["one"]).await.unwrap();
+    let url = shop.url.clone();
+    let slow = tokio::spawn(async move { get(&url, "/held").await });
+    soon(waits.recv()).await.unwrap();
+    let wish = server.store(&simple("2", "two"), &["two"]);
+    let (deleted, other) = tokio::join!(server.delete("shop"), async {
+        soon(async { while TcpStream::connect(address(&shop.url)).await.is_ok() {} }).await;
+        assert_eq!(server.status().await.unwrap().problem.as_deref(), Some("it is being closed"));
+        let other: AppStatus = server.order(Method::PUT, "/v1/apps/other/release", &wish).await.unwrap();
+        gate.add_permits(1);
+        other
+    });
+    assert_eq!(deleted, StatusCode::NO_CONTENT);
+    assert_ne!(other.record.port, shop.record.port);
+    slow.await.unwrap();
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_is_recorded_and_not_open_is_opened_only_by_an_order_that_succeeds() {
+    let dir = temp();
+    let server = Server::start(&dir).await;
+    server.engine.says("one", "one");
+    server.engine.says("two", "two");
+    let one = server.store(&simple("1", "one"), &["one"]);
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port();
+    let record = Record::first("shop", port, &one.version, &one.document, jiff::Timestamp::UNIX_EPOCH);
+    server.store.write_record(&record).unwrap();
+    assert_eq!(server.deploy(&simple("2", "bad"), &["bad"]).await.unwrap_err().0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(server.status().await.unwrap_err().0, StatusCode::NOT_FOUND);
+    let status = server.deploy(&simple("2", "two"), &["two"]).await.unwrap();
+    assert_eq!((status.record.current, status.record.port), (2, port));
+    server.reporter.line("shop 2 at").await;
+    assert_eq!(get(&status.url, "/").await.1, "two");
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_component_gets_what_its_package_says() {
     let dir = temp();
     let server = Server::start(&dir).await;
@@ -989,7 +1123,7 @@ async fn a_restart_needs_only_what_is_on_disk_and_keeps_ports() {
     server.end().await;
     let told = lines.all();
     let first = format!("serving on 127.0.0.1, taking orders on {}", socket.display());
-    assert_eq!(told, [first, line, "stopped".to_owned()]);
+    assert_eq!(told, [first, line]);
 }
 
 #[tokio::test]
@@ -1011,12 +1145,36 @@ async fn an_application_that_cannot_be_started_says_why_and_stops_no_other() {
     assert_eq!(server.reporter.line("warning").await, format!("warning: shop: {problem}"));
     let status = server.status().await.unwrap();
     assert_eq!((status.serving, status.problem.as_deref(), &status.record), (None, Some(problem), &shop.record));
-    assert_eq!(get(&shop.url, "/.well-known/spin/health").await, (503, format!("shop does not answer: {problem}\n")));
+    assert_eq!(
+        get(&shop.url, "/.well-known/spin/health").await,
+        (503, "shop does not answer: see the server's log\n".to_owned())
+    );
 
     // The same package again mends it, without a new release.
     server.engine.says("one", "mended");
     assert_eq!(server.deploy(&simple("1", "one"), &[]).await.unwrap(), shop);
     assert_eq!(get(&shop.url, "/").await.1, "mended");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_application_whose_start_panics_is_not_said_to_be_starting_for_ever() {
+    let dir = temp();
+    let server = Server::start(&dir).await;
+    server.engine.says("one", "one");
+    server.deploy(&simple("1", "one"), &["one"]).await.unwrap();
+    // The fake engine takes only text.
+    fs::write(server.store.blob(&sha256("one")), [0xff; 3]).unwrap();
+    let server = server.restart(&dir).await;
+    let problem = async {
+        loop {
+            let problem = server.status().await.unwrap().problem.unwrap();
+            if problem != "it is being started" {
+                return problem;
+            }
+        }
+    };
+    assert_eq!(soon(problem).await, "the server failed when it was started; its log says how");
     server.end().await;
 }
 
@@ -1061,7 +1219,9 @@ async fn a_port_that_another_program_has_is_taken_back_when_it_is_free() {
     assert_eq!(server.reporter.line("warning").await, format!("warning: shop: {problem}"));
     let status = server.deploy(&simple("2", "two"), &["two"]).await.unwrap();
     assert_eq!((status.serving, status.problem, status.record.current), (None, Some(problem), 2));
+    assert!(!server.reporter.all().iter().any(|line| line.contains(" at http")), "{:?}", server.reporter.all());
     drop(thief);
+    server.reporter.line("shop 2 at").await;
     server.reporter.line("is free again").await;
     assert_eq!(get(&shop.url, "/").await.1, "two");
     let status = server.status().await.unwrap();
@@ -1092,6 +1252,17 @@ fn urls_name_an_address_that_this_machine_reaches() {
     ] {
         assert_eq!(app::url(address.parse().unwrap()), url);
     }
+}
+
+#[tokio::test]
+async fn an_address_that_this_machine_does_not_have_is_refused() {
+    let dir = temp();
+    let listen = "192.0.2.1".parse().unwrap();
+    let options = Options { paths: paths(&dir), listen, limits: Limits::default(), first_port: 0 };
+    let refused = serve(options, Arc::new(Fake::default()), Arc::new(Recorder::default()), CancellationToken::new());
+    let error = soon(refused).await.unwrap_err();
+    assert!(matches!(error, ServeError::Listen { addr, .. } if addr == listen), "{error:?}");
+    assert!(error.to_string().starts_with("cannot listen on 192.0.2.1"), "{error}");
 }
 
 #[tokio::test]
