@@ -254,9 +254,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_listens_elsewhere_is_told_from_one_that_is_silent() {
-        let error = start_in(&Place::new(), "exit 11").await.unwrap_err();
-        assert!(matches!(error, LaunchError::Elsewhere { .. }), "{error:?}");
+    async fn a_server_that_does_not_answer_is_named() {
+        let place = Place::new();
+        let _lock = ServerLock::acquire(&place.config("", &[]).paths()).unwrap();
+        let error = start_in(&place, "echo run; exit 11").await.unwrap_err();
+        let LaunchError::Elsewhere { holder, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(holder.pid, Some(std::process::id()));
+        assert_eq!(log(&place), "run\n", "nobody is started in vain");
+    }
+
+    #[tokio::test]
+    async fn when_the_other_server_has_ended_one_is_started_again() {
+        let place = Place::new();
+        start_in(&place, "if [ -e first ]; then echo again; exit 3; fi; touch first; exit 11").await.unwrap_err();
+        assert_eq!(log(&place), "again\n");
     }
 
     #[tokio::test]
