@@ -267,7 +267,6 @@ mod tests {
     use futures_util::stream;
     use http_body_util::StreamBody;
     use hyper::body::Frame;
-    use hyper_util::rt::TokioExecutor;
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
     use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -402,29 +401,16 @@ mod tests {
         assert!(begin.elapsed() <= 2 * LAST_BYTES, "{:?}", begin.elapsed());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_stream_of_http_2_does_not_outlive_its_connection() {
-        let (kept, gone) = oneshot::channel::<()>();
-        let (begun, begins) = oneshot::channel();
-        let parts = Arc::new(std::sync::Mutex::new(Some((kept, begun))));
-        let serving = Serving::start(move || {
-            let parts = parts.lock().unwrap().take();
-            async {
-                let (_kept, begun) = parts.unwrap();
-                begun.send(()).unwrap();
-                std::future::pending().await
-            }
-        });
-        let stream = TokioIo::new(serving.connect());
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-        tokio::spawn(connection);
-        let request = Request::get("http://a/").body(reply::full("")).unwrap();
-        let _answer = tokio::spawn(sender.send_request(request));
-        begins.await.unwrap();
-        serving.closing.cancel();
-        serving.done.await.unwrap();
-        let mut gone = gone;
+    #[tokio::test]
+    async fn a_stream_of_http_2_does_not_outlive_its_listener() {
+        let tasks = Tasks::default();
+        let (kept, mut gone) = oneshot::channel::<()>();
+        let stream = async move {
+            let _kept = kept;
+            std::future::pending().await
+        };
+        hyper::rt::Executor::execute(&tasks, stream);
+        tasks.end().await;
         assert_eq!(gone.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 }
