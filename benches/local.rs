@@ -57,8 +57,10 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Nothing can be done about it here.
-        let _ = self.program(&["serve", "--stop"]).status();
+        let stopped = self.program(&["serve", "--stop"]).stderr(Stdio::inherit()).status();
+        if !stopped.is_ok_and(|status| status.success()) {
+            println!("the server could not be stopped");
+        }
     }
 }
 

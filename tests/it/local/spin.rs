@@ -192,3 +192,33 @@ async fn the_application_names_its_version() {
     assert_eq!(info["name"], json!("hello"));
     assert!(info["version"].as_str().unwrap().starts_with("0.1.0+s"), "{info}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_of_the_first_format_is_served_as_well() {
+    let (machine, app) = (Machine::new(), App::new("old"));
+    app.write("wagi.wasm", std::fs::read(super::limits::fixture("wagi.wasm")).expect("it is checked in"));
+    app.write(
+        "spin.toml",
+        r#"spin_version = "1"
+name = "old"
+version = "1.0.0"
+trigger = { type = "http", base = "/" }
+
+[[component]]
+id = "web_2"
+source = "wagi.wasm"
+files = ["static/**/*"]
+environment = { COLOUR = "green" }
+[component.trigger]
+route = "/..."
+executor = { type = "wagi", argv = "a ${SCRIPT_NAME} b" }
+"#,
+    );
+    let url = machine.deploy(&app).await;
+    assert!(machine.get(&format!("{url}/env")).await.expect(200).contains("COLOUR=green\n"));
+    assert_eq!(machine.get(&format!("{url}/args")).await.expect(200), "a\n/args\nb\n");
+    assert_eq!(machine.get(&format!("{url}/file?path=/static/index.html")).await.expect(200), "first");
+    assert_eq!(machine.get(&format!("{url}/status")).await.status, 418);
+    machine.get(&format!("{url}/stderr?text=hello")).await.expect(200);
+    assert!(machine.log("old", "web").trim_end().ends_with(" err hello"), "{}", machine.log("old", "web"));
+}
