@@ -177,6 +177,8 @@ fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
                 .hint("--variable NAME=VALUE"));
         };
         let value = match value.strip_prefix('@') {
+            // The way to write a value that begins so.
+            Some(rest) if rest.starts_with('@') => rest.to_owned(),
             Some(file) => read_value(name, file)?,
             None => value.to_owned(),
         };
@@ -263,8 +265,11 @@ mod tests {
     #[test]
     fn variables_have_a_name_and_are_given_once() {
         let parse = |texts: &[&str]| variables(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
-        let good = parse(&["a=b", "c=", "d=e=f"]).unwrap();
-        assert_eq!(good, [("a", "b"), ("c", ""), ("d", "e=f")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        let good = parse(&["a=b", "c=", "d=e=f", "g=@@h"]).unwrap();
+        assert_eq!(
+            good,
+            [("a", "b"), ("c", ""), ("d", "e=f"), ("g", "@h")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+        );
         for bad in [&["hunter2"][..], &["=hunter2"], &["a=hunter2", "a=hunter2"]] {
             let failure = parse(bad).unwrap_err();
             assert_eq!(failure.code, ExitCode::Usage);

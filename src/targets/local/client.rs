@@ -72,7 +72,7 @@ impl Client {
 
     /// Asks it to stop; it does so when nothing is in flight any more.
     pub async fn stop(&self) -> Result<()> {
-        self.send(Method::POST, "server/stop", Body::Empty, COMPILING).await.map(drop)
+        self.send(Method::POST, "server/stop", Body::Empty, PATIENCE).await.map(drop)
     }
 
     /// What it knows of an application.
@@ -96,7 +96,7 @@ impl Client {
 
     /// Removes an application.
     pub async fn remove(&self, app: &str) -> Result<()> {
-        self.send(Method::DELETE, &format!("apps/{app}"), Body::Empty, PATIENCE).await.map(drop)
+        self.send(Method::DELETE, &format!("apps/{app}"), Body::Empty, COMPILING).await.map(drop)
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Body, patience: Duration) -> Result<T> {

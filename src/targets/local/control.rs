@@ -56,6 +56,9 @@ pub struct AppStatus {
     pub serving: Option<u64>,
     /// Why none answers, or another one than the current one.
     pub problem: Option<String>,
+    /// Whether that passes by itself: it is being started, or closed.
+    #[serde(default)]
+    pub passing: bool,
 }
 
 /// Why the server did not do it.

@@ -149,8 +149,10 @@ impl Local {
     /// in its name.
     async fn quick_status(&self, app: &AppName, release: &Release) -> Result<Status, TargetError> {
         let Ok(Some(found)) = self.client.app(&app.0).await else { return self.full_status(app).await };
-        if found.record.current.to_string() != release.id.0 {
-            return Ok(replaced(found.record.current()));
+        let current = found.record.current();
+        // Ids begin anew when an application was removed in between.
+        if (current.id.to_string(), &current.version) != (release.id.0.clone(), &release.version) {
+            return Ok(replaced(current));
         }
         let status = judge(&found);
         match status.phase {
@@ -343,6 +345,7 @@ fn judge(status: &AppStatus) -> Status {
     let version = status.serving.and_then(version_of).map(|release| release.version.clone());
     let phase = match status.serving == Some(status.record.current) {
         true => Phase::Ready(Proof::Version),
+        false if status.passing => Phase::Progressing,
         false => Phase::Failed,
     };
     Status { phase, version, detail: status.problem.clone() }

@@ -96,13 +96,13 @@ pub async fn start(paths: &Paths, launch: &Launch, client: &Client, sleep: Sleep
             }
             Some(_) if waited < DEADLINE => {
                 // Another one held the data directory. It answers soon, or it was about to end.
-                if ServerLock::holder(paths).is_none() {
+                if matches!(ServerLock::holder(paths), Ok(None)) {
                     child = Starting::new(run().map_err(run_error)?);
                 }
             }
             None if waited < DEADLINE => {}
             Some(_) => {
-                let holder = ServerLock::holder(paths).unwrap_or(Holder { pid: None });
+                let holder = ServerLock::holder(paths).ok().flatten().unwrap_or(Holder { pid: None });
                 return Err(LaunchError::Elsewhere { holder, socket: paths.socket.clone() });
             }
             None => return Err(LaunchError::Silent { last_words: last_words() }),
@@ -148,9 +148,11 @@ impl Starting {
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            // It may have ended by itself.
-            let _ = child.start_kill();
+        // Gently: somebody else may have found it already. It may also have ended by itself.
+        if let Some(pid) = self.0.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok())
+            && let Some(pid) = rustix::process::Pid::from_raw(pid)
+        {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
     }
 }
@@ -201,9 +203,9 @@ mod tests {
     use super::super::stand_in::{Place, good, listen};
     use super::*;
 
-    /// Time passes at once, but for what the child needs to end.
+    /// Time passes faster, but slowly enough for children to begin and to end on a machine that is busy.
     fn hurry(_: Duration) -> BoxFuture<'static, ()> {
-        tokio::time::sleep(Duration::from_millis(2)).boxed()
+        tokio::time::sleep(Duration::from_millis(50)).boxed()
     }
 
     async fn start_in(place: &Place, script: &str) -> Result<ServerInfo, LaunchError> {

@@ -73,11 +73,14 @@ impl ServerLock {
         Ok(ServerLock { _file: file })
     }
 
-    /// Who holds the lock: `None` where nobody does, or where it cannot be told.
-    pub fn holder(paths: &Paths) -> Option<Holder> {
+    /// Who holds the lock; `None`: nobody does. An error where it cannot be told.
+    pub fn holder(paths: &Paths) -> io::Result<Option<Holder>> {
         let path = paths.lock();
-        let file = File::open(&path).ok()?;
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| Holder { pid: read_pid(&path) })
+        match File::open(&path)?.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(Holder { pid: read_pid(&path) })),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 
@@ -119,9 +122,9 @@ mod tests {
         let process = std::process::id();
         assert!(error.to_string().starts_with(&format!("a server (process {process}) is running already")), "{error}");
 
-        assert_eq!(ServerLock::holder(&paths(&dir)), Some(Holder { pid: Some(process) }));
+        assert_eq!(ServerLock::holder(&paths(&dir)).unwrap(), Some(Holder { pid: Some(process) }));
         drop(held);
-        assert_eq!(ServerLock::holder(&paths(&dir)), None);
+        assert_eq!(ServerLock::holder(&paths(&dir)).unwrap(), None);
         ServerLock::acquire(&paths(&dir)).unwrap();
     }
 

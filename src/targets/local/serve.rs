@@ -30,8 +30,18 @@ pub async fn serve(config: &Config, serving: Serving, cx: &Context) -> Result<()
         .map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation()).because(error))?;
     let Serving { listen, first_port, limits } = serving;
     let options = Options { paths, listen, limits, first_port };
+    more_files();
     let served = server::serve(options, engine, Arc::clone(&cx.reporter), cx.cancel.clone()).await;
     served.map_err(|error| fault::of_serve(error, operation()))
+}
+
+/// Raises the number of files that this process may have open as far as it may: each connection is one.
+fn more_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::debug!(%error, "the number of open files stays as it is");
+    }
 }
 
 /// What runs the applications.
@@ -64,12 +74,20 @@ pub async fn stop(config: &Config, cancel: &CancellationToken) -> Result<Option<
 
 /// Whether that process still is the server. Its lock is the last thing that it lets go.
 fn is_there(paths: &Paths, pid: u32) -> bool {
-    ServerLock::holder(paths).is_some_and(|holder| holder.pid == Some(pid))
+    match ServerLock::holder(paths) {
+        Ok(holder) => holder.is_some_and(|holder| holder.pid.is_none_or(|held| held == pid)),
+        // Somebody has removed the data directory under it.
+        Err(_) => i32::try_from(pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok()),
+    }
 }
 
 /// No server, unless there is one that cannot be spoken to.
 fn nobody_answers(paths: &Paths) -> Result<Option<u32>, TargetError> {
-    let Some(holder) = ServerLock::holder(paths) else { return Ok(None) };
+    // Without a lock there never was one.
+    let Ok(Some(holder)) = ServerLock::holder(paths) else { return Ok(None) };
     let why = anyhow!("{holder} holds {}, and does not answer at {}", paths.lock().display(), paths.socket.display());
     let failure = TargetError::new(ErrorKind::Unreachable, "stop the server").because(why);
     Err(match holder.pid {

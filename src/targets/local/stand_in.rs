@@ -97,7 +97,13 @@ fn respond(answer: Option<(StatusCode, serde_json::Value)>) -> Response {
 pub fn status(serving: Option<u64>, problem: Option<&str>) -> AppStatus {
     let (old, new, now) = ("a".repeat(64), "b".repeat(64), Timestamp::UNIX_EPOCH);
     let record = Record::first("shop", 3001, "1.0.0", &old, now).with_release("2.0.0", &new, now);
-    AppStatus { record, url: "http://127.0.0.1:3001".into(), serving, problem: problem.map(str::to_owned) }
+    AppStatus {
+        record,
+        url: "http://127.0.0.1:3001".into(),
+        serving,
+        problem: problem.map(str::to_owned),
+        passing: false,
+    }
 }
 
 /// What a good server says of itself.

@@ -134,6 +134,7 @@ impl App {
             url: self.url(),
             serving,
             problem: state.port_problem.clone().or_else(|| self.silence(&state)),
+            passing: serving.is_none() && state.port_problem.is_none() && state.problem.is_none(),
         }
     }
 

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::super::engine::Body;
 
@@ -95,16 +96,17 @@ where
             (slot, next) = next => match next {
                 Ok(None) => {}
                 Ok(Some((stream, peer))) => {
-                    let (answer, in_flight) = (answer.clone(), in_flight.clone());
+                    let (answer, requests) = (answer.clone(), in_flight.clone());
                     let service = service_fn(move |request| {
-                        let running = in_flight.token();
+                        let running = requests.token();
                         let answer = answer(peer, request);
                         async { Ok::<_, Infallible>(answer.await.map(|body| keep(body, running))) }
                     });
+                    let (patience, writing) = (time.max(HEAD_TIME), in_flight.clone());
                     let (http, watcher, closing) = (http.clone(), graceful.watcher(), closing.clone());
                     tasks.spawn(async move {
                         let _slot = slot;
-                        let Some(Ok(stream)) = closing.run_until_cancelled(Patient::begin(stream, time)).await else {
+                        let Some(Ok(stream)) = closing.run_until_cancelled(Patient::begin(stream, patience, writing)).await else {
                             return;
                         };
                         let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
@@ -124,8 +126,13 @@ where
     let end = Instant::now() + time;
     in_flight.close();
     let answered = async {
-        in_flight.wait().await;
-        sleep(LAST_BYTES).await;
+        loop {
+            in_flight.wait().await;
+            sleep(LAST_BYTES).await;
+            if in_flight.is_empty() {
+                break;
+            }
+        }
     };
     tokio::select! {
         () = graceful.shutdown() => {}
@@ -190,11 +197,15 @@ struct Patient<S> {
     time: Duration,
     /// Runs while the client takes nothing.
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Knows of answers that are not sent yet: hyper lets a body go when it is buffered.
+    writing: TaskTracker,
+    /// Held while the client takes nothing.
+    token: Option<TaskTrackerToken>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Patient<S> {
     /// Reads as much as hyper does without a timer of its own: what might still begin HTTP/2.
-    async fn begin(mut stream: S, time: Duration) -> io::Result<Patient<S>> {
+    async fn begin(mut stream: S, time: Duration, writing: TaskTracker) -> io::Result<Patient<S>> {
         let mut first = Vec::with_capacity(HTTP_2.len());
         let read = async {
             while first.len() < HTTP_2.len() && HTTP_2.starts_with(&first) {
@@ -205,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Patient<S> {
             Ok::<_, io::Error>(())
         };
         timeout(HEAD_TIME, read).await??;
-        Ok(Patient { stream, first: first.into(), time, stuck: None })
+        Ok(Patient { stream, first: first.into(), time, stuck: None, writing, token: None })
     }
 
     /// What comes of a try to write, unless the client has taken nothing for too long.
@@ -215,10 +226,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Patient<S> {
         write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if let Poll::Ready(result) = write(Pin::new(&mut self.stream), cx) {
-            self.stuck = None;
+            (self.stuck, self.token) = (None, None);
             return Poll::Ready(result);
         }
         let time = self.time;
+        self.token.get_or_insert_with(|| self.writing.token());
         ready!(self.stuck.get_or_insert_with(|| Box::pin(sleep(time))).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

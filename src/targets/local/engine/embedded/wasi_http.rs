@@ -72,7 +72,8 @@ impl Handler for Component {
         if expected.is_some_and(|length| length > limits.response_body) {
             return Err(HandleError::ResponseTooLarge { limit: limits.response_body });
         }
-        let expected = if head_only { Some(0) } else { expected };
+        let bodiless = head_only || matches!(response.status().as_u16(), 204 | 304);
+        let expected = if bodiless { Some(0) } else { expected };
         let answer = |inner| Answer { inner, running: Some(running), notes, limits, sent: 0, expected };
         Ok(response.map(|inner| answer(inner).boxed_unsync()))
     }
