@@ -76,7 +76,11 @@ impl ServerLock {
     /// Who holds the lock; `None`: nobody does. An error where it cannot be told.
     pub fn holder(paths: &Paths) -> io::Result<Option<Holder>> {
         let path = paths.lock();
-        match File::open(&path)?.try_lock_shared() {
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        match file.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(Some(Holder { pid: read_pid(&path) })),
             Err(TryLockError::Error(error)) => Err(error),

@@ -75,9 +75,10 @@ pub async fn stop(config: &Config, cancel: &CancellationToken) -> Result<Option<
 /// Whether that process still is the server. Its lock is the last thing that it lets go.
 fn is_there(paths: &Paths, pid: u32) -> bool {
     match ServerLock::holder(paths) {
-        Ok(holder) => holder.is_some_and(|holder| holder.pid.is_none_or(|held| held == pid)),
+        Ok(Some(holder)) => holder.pid.is_none_or(|held| held == pid),
+        Ok(None) if paths.lock().exists() => false,
         // Somebody has removed the data directory under it.
-        Err(_) => i32::try_from(pid)
+        _ => i32::try_from(pid)
             .ok()
             .and_then(rustix::process::Pid::from_raw)
             .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok()),
@@ -86,8 +87,10 @@ fn is_there(paths: &Paths, pid: u32) -> bool {
 
 /// No server, unless there is one that cannot be spoken to.
 fn nobody_answers(paths: &Paths) -> Result<Option<u32>, TargetError> {
-    // Without a lock there never was one.
-    let Ok(Some(holder)) = ServerLock::holder(paths) else { return Ok(None) };
+    let holder = ServerLock::holder(paths);
+    let holder =
+        holder.map_err(|error| TargetError::new(ErrorKind::InvalidConfig, "look for a server").because(error))?;
+    let Some(holder) = holder else { return Ok(None) };
     let why = anyhow!("{holder} holds {}, and does not answer at {}", paths.lock().display(), paths.socket.display());
     let failure = TargetError::new(ErrorKind::Unreachable, "stop the server").because(why);
     Err(match holder.pid {

@@ -397,6 +397,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_on_its_way_is_finished() {
+        let serving = Serving::start(|| async { reply::full(vec![b'x'; 100_000]) });
+        let mut stream = serving.connect();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = vec![0; 16];
+        stream.read_exact(&mut answer).await.unwrap();
+        serving.closing.cancel();
+        sleep(20 * LAST_BYTES).await;
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.len() > 100_000, "{}", answer.len());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_request_that_is_only_begun_does_not_delay_the_end() {
         let serving = Serving::start(short);
         let mut streams = Vec::new();
