@@ -266,7 +266,7 @@ impl Logs for Local {
         if self.record(app).await?.is_none() {
             return Err(unknown(app, operation));
         }
-        let directory = self.paths.app(&app.0).join("logs");
+        let directory = self.paths.logs(&app.0);
         let tail = tokio::task::spawn_blocking(move || logs::tail(&directory, count)).await;
         let tail = tail.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         tail.map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation).because(error))

@@ -165,6 +165,11 @@ impl Paths {
     pub fn app(&self, app: &str) -> PathBuf {
         self.apps().join(app)
     }
+
+    /// The logs of its components.
+    pub fn logs(&self, app: &str) -> PathBuf {
+        self.app(app).join("logs")
+    }
 }
 
 /// Makes a directory and those above it for the user alone, and closes one that is there to everybody else.

@@ -245,14 +245,9 @@ impl Store {
         self.paths.app(app).join("kv.redb")
     }
 
-    /// The directory of an application's logs, for [`logs::tail`].
-    pub fn log_dir(&self, app: &str) -> PathBuf {
-        self.paths.app(app).join("logs")
-    }
-
     /// The file for [`logs::ComponentLog::open`].
     pub fn log(&self, app: &str, component: &str) -> PathBuf {
-        logs::file_of(&self.log_dir(app), component)
+        logs::file_of(&self.paths.logs(app), component)
     }
 
     /// The directory with a component's files as its guest sees them; `None` where it has none. Made where it is not

@@ -276,7 +276,7 @@ fn a_forgotten_application_leaves_nothing() {
     let place = place();
     place.store.write_record(&first("shop", &sha256(b"1"))).unwrap();
     place.store.write_record(&first("shop-2", &sha256(b"1"))).unwrap();
-    fs::create_dir(place.store.log_dir("shop")).unwrap();
+    fs::create_dir(place.paths.logs("shop")).unwrap();
     fs::write(place.store.log("shop", "web"), "x").unwrap();
     fs::write(place.store.database("shop"), "x").unwrap();
     assert!(place.store.forget("shop").unwrap());
