@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// The steps of a deployment, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -58,8 +60,7 @@ pub struct RouteUrl {
     pub description: Option<String>,
 }
 
-/// How a deployment ended well. Every run ends with exactly one [`Event::Finished`], [`Event::Stopped`] or
-/// [`Event::Failed`].
+/// How a deployment ended well. Every run ends with exactly one event of which [`Event::is_last`] says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// What happened, in one word.
@@ -109,6 +110,150 @@ pub struct Uploaded {
 pub struct Stopped {
     /// The server's process; `None`: none was running.
     pub pid: Option<u32>,
+    /// How long the whole run took.
+    pub elapsed: Duration,
+}
+
+/// A login that was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The target's name.
+    pub target: String,
+    /// The server that it is for, without credentials.
+    pub server: String,
+    /// The user; `None`: a token was given, which does not tell.
+    pub username: Option<String>,
+    /// Whether the account was made just now.
+    pub registered: bool,
+    /// When the token runs out, where it says so.
+    pub expires: Option<Timestamp>,
+    /// The registry whose login was stored as well.
+    pub registry: Option<String>,
+    /// Where it is stored: a file, or the system's keyring.
+    pub stored: String,
+}
+
+/// Logins that were forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedOut {
+    /// Their servers; none: there was nothing to forget.
+    pub servers: Vec<String>,
+}
+
+/// Who we are at a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The server, without credentials.
+    pub server: String,
+    /// The user, as far as it is known.
+    pub username: Option<String>,
+    /// When the token runs out, where it says so.
+    pub expires: Option<Timestamp>,
+    /// Where the credential comes from: a flag, a variable, a file.
+    pub origin: String,
+    /// What is known of it.
+    pub standing: Standing,
+}
+
+/// What is known of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The server takes it.
+    Accepted,
+    /// It is stored; the server was not asked.
+    Stored,
+    /// It is stored, and its time is over.
+    Expired,
+}
+
+/// What there is to deploy to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Targets {
+    /// The targets that configuration files name.
+    pub configured: Vec<ConfiguredTarget>,
+    /// The kinds of targets.
+    pub drivers: Vec<DriverSummary>,
+}
+
+/// A target that a configuration file names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredTarget {
+    /// Its name.
+    pub name: String,
+    /// Its driver.
+    pub driver: String,
+    /// Where it is configured: `spin-deploy.toml:3`.
+    pub origin: String,
+    /// Whether it is the one that is meant when none is named.
+    pub default: bool,
+}
+
+/// A kind of target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverSummary {
+    /// What `--target` and `driver = ` call it.
+    pub kind: &'static str,
+    /// What it is, in a line.
+    pub summary: &'static str,
+    /// What it can do besides deploying: `logs`, `releases`, `destroy`, `login`.
+    pub powers: Vec<&'static str>,
+}
+
+/// The settings of one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownTarget {
+    /// Its name.
+    pub name: String,
+    /// Its driver.
+    pub driver: String,
+    /// Each setting that means something to it.
+    pub settings: Vec<ShownSetting>,
+}
+
+/// A setting as it may be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownSetting {
+    /// Its name, as configuration files have it.
+    pub key: &'static str,
+    /// Its value, `(set)` for secrets; `None`: it has none.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub origin: String,
+}
+
+/// One look of an examination (`doctor`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at: `Hippo answers`.
+    pub name: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// What was seen, or why it is not well.
+    pub detail: String,
+    /// What to do about it: runnable commands or short advice.
+    pub hints: Vec<String>,
+}
+
+/// How a look ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it should be.
+    Passed,
+    /// It works, and somebody should know of it.
+    Warned,
+    /// It is not as it should be.
+    Failed,
+    /// It could not be looked at, for something before it is not well, or does not matter here.
+    Skipped,
+}
+
+/// An examination without a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// The target's name.
+    pub target: String,
+    /// How many looks passed, warnings included.
+    pub passed: usize,
     /// How long the whole run took.
     pub elapsed: Duration,
 }
@@ -172,8 +317,49 @@ pub enum Event {
     Finished(Box<Finished>),
     /// The last event of a server that was stopped, and of a run that stopped one.
     Stopped(Stopped),
+    /// One look of an examination.
+    Checked(Check),
+    /// The last event of an examination that found nothing wrong.
+    Examined(Examined),
+    /// The last event of a login.
+    LoggedIn(Box<LoggedIn>),
+    /// The last event of a logout.
+    LoggedOut(LoggedOut),
+    /// The last event of `whoami`.
+    Identities(Vec<Identity>),
+    /// The last event of `targets`.
+    Targets(Targets),
+    /// The last event of `targets --show`.
+    ShownTarget(Box<ShownTarget>),
     /// The last event of a run that ended badly.
     Failed(Box<Failed>),
+}
+
+impl Event {
+    /// Whether nothing follows it: every run ends with exactly one such event.
+    pub fn is_last(&self) -> bool {
+        match self {
+            Event::StepStarted { .. }
+            | Event::StepFinished { .. }
+            | Event::Warning { .. }
+            | Event::Note { .. }
+            | Event::TransferStarted { .. }
+            | Event::TransferProgress { .. }
+            | Event::TransferFinished { .. }
+            | Event::Retrying { .. }
+            | Event::Waiting { .. }
+            | Event::Checked(_) => false,
+            Event::Finished(_)
+            | Event::Stopped(_)
+            | Event::Examined(_)
+            | Event::LoggedIn(_)
+            | Event::LoggedOut(_)
+            | Event::Identities(_)
+            | Event::Targets(_)
+            | Event::ShownTarget(_)
+            | Event::Failed(_) => true,
+        }
+    }
 }
 
 /// Who hears the events.

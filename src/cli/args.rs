@@ -44,11 +44,113 @@ pub struct DeployArgs {
     #[command(flatten)]
     pub hippo: HippoArgs,
     #[command(flatten)]
+    pub hippo_deploy: HippoDeployArgs,
+    #[command(flatten)]
     pub packaging: PackagingArgs,
     #[command(flatten)]
     pub waiting: WaitingArgs,
     #[command(flatten)]
+    pub login: LoginStoreArgs,
+    #[command(flatten)]
+    pub former: FormerArgs,
+    #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// The options of `login`.
+#[derive(Args)]
+pub struct LoginArgs {
+    /// Make the account first
+    #[arg(long)]
+    pub register: bool,
+
+    /// The same as `whoami`, as Spin 0.6 to 1.2 call it
+    #[arg(long, hide = true, conflicts_with_all = ["register", "list"])]
+    pub status: bool,
+
+    /// The same as `whoami --all`, as Spin 0.6 to 1.2 call it
+    #[arg(long, hide = true, conflicts_with = "register")]
+    pub list: bool,
+
+    /// How to log in, as Spin 0.6 to 1.2 had it: only `username` is left
+    #[arg(long, hide = true, value_name = "METHOD")]
+    pub auth_method: Option<String>,
+
+    #[command(flatten)]
+    pub asking: AskingArgs,
+}
+
+/// The options of `logout`.
+#[derive(Args)]
+pub struct LogoutArgs {
+    /// Forget every login
+    #[arg(long)]
+    pub all: bool,
+
+    #[command(flatten)]
+    pub asking: AskingArgs,
+}
+
+/// The options of `whoami`.
+#[derive(Args)]
+pub struct WhoamiArgs {
+    /// List every login that is kept; no server is asked
+    #[arg(long)]
+    pub all: bool,
+
+    #[command(flatten)]
+    pub asking: AskingArgs,
+}
+
+/// The options of `doctor`.
+#[derive(Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub asking: AskingArgs,
+    #[command(flatten)]
+    pub local: LocalArgs,
+    #[command(flatten)]
+    pub hippo_deploy: HippoDeployArgs,
+}
+
+/// The options of `targets`.
+#[derive(Args)]
+pub struct TargetsArgs {
+    /// Print each setting of the target, and where it comes from
+    #[arg(long)]
+    pub show: bool,
+
+    #[command(flatten)]
+    pub asking: AskingArgs,
+    #[command(flatten)]
+    pub local: LocalArgs,
+    #[command(flatten)]
+    pub hippo_deploy: HippoDeployArgs,
+}
+
+/// What every command takes that asks a target something.
+#[derive(Args)]
+pub struct AskingArgs {
+    #[command(flatten)]
+    pub project: ProjectArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub hippo: HippoArgs,
+    #[command(flatten)]
+    pub login: LoginStoreArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// The options of `completions`.
+#[derive(Args)]
+pub struct CompletionsArgs {
+    /// For which shell: bash, elvish, fish, powershell, zsh
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 /// What to deploy.
@@ -63,13 +165,34 @@ pub struct ApplicationArgs {
     // Taken apart later: clap's errors show the value, which may be a secret.
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub variables: Vec<String>,
+
+    /// Give a variable the value of the environment variable of this name; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub variable_from_env: Vec<String>,
+
+    /// Build first: spin build [env: SPIN_ALWAYS_BUILD]
+    #[arg(long)]
+    pub build: bool,
+
+    /// The app's name at the target [default: the manifest's] [env: SPIN_DEPLOY_APP]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub name: Option<String>,
+}
+
+/// Which project's configuration counts.
+#[derive(Args)]
+#[command(next_help_heading = "Target")]
+pub struct ProjectArgs {
+    /// The manifest, or a directory: a spin-deploy.toml beside it counts
+    #[arg(short, long, value_name = "PATH", default_value = ".", aliases = ["file", "from-file"])]
+    pub from: PathBuf,
 }
 
 /// Where to deploy it.
 #[derive(Args)]
 #[command(next_help_heading = "Target")]
 pub struct TargetArgs {
-    /// Where to deploy [default: hippo] [env: SPIN_DEPLOY_TARGET]
+    /// A configured target, or a driver [env: SPIN_DEPLOY_TARGET]
     #[arg(short, long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub target: Option<String>,
 }
@@ -153,37 +276,33 @@ pub struct ServingArgs {
     pub max_response_body: Option<String>,
 }
 
-/// What the Hippo target needs.
+/// Where Hippo is, and who we are there.
 #[derive(Args)]
 #[command(next_help_heading = "Hippo")]
 pub struct HippoArgs {
     /// Hippo's address [env: HIPPO_URL]
-    #[arg(long, value_name = "URL", alias = "hippo-server", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "URL", aliases = ["hippo-server", "url"], value_parser = NonEmptyStringValueParser::new())]
     pub hippo_url: Option<String>,
 
     /// A token, instead of a username [env: HIPPO_TOKEN]
     #[arg(long, value_name = "TOKEN", value_parser = NonEmptyStringValueParser::new())]
     pub hippo_token: Option<String>,
 
+    /// Read the token from standard input
+    #[arg(long, conflicts_with_all = ["hippo_token", "hippo_password_stdin"])]
+    pub hippo_token_stdin: bool,
+
     /// A user at Hippo [env: HIPPO_USERNAME]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", alias = "username", value_parser = NonEmptyStringValueParser::new())]
     pub hippo_username: Option<String>,
 
     /// The user's password [env: HIPPO_PASSWORD]
-    #[arg(long, value_name = "PASSWORD", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "PASSWORD", alias = "password", value_parser = NonEmptyStringValueParser::new())]
     pub hippo_password: Option<String>,
 
-    /// The channel [default: spin-deploy] [env: SPIN_DEPLOY_CHANNEL]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub channel: Option<String>,
-
-    /// The channel's domain [default: the one that it has]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub domain: Option<String>,
-
-    /// The app's URL, of its {domain} [env: SPIN_DEPLOY_APP_URL]
-    #[arg(long, value_name = "TEMPLATE", value_parser = NonEmptyStringValueParser::new())]
-    pub app_url: Option<String>,
+    /// Read the password from standard input
+    #[arg(long, conflicts_with = "hippo_password")]
+    pub hippo_password_stdin: bool,
 
     /// The Bindle server [env: BINDLE_SERVER_URL or BINDLE_URL]
     #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
@@ -197,9 +316,59 @@ pub struct HippoArgs {
     #[arg(long, value_name = "PASSWORD", value_parser = NonEmptyStringValueParser::new())]
     pub bindle_password: Option<String>,
 
+    /// Of the logins of Spin 0.6 to 1.2, the one of this name
+    #[arg(long, hide = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub environment_name: Option<String>,
+}
+
+/// What a deployment to Hippo needs besides.
+#[derive(Args)]
+#[command(next_help_heading = "Hippo")]
+pub struct HippoDeployArgs {
+    /// The channel [default: spin-deploy] [env: SPIN_DEPLOY_CHANNEL]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub channel: Option<String>,
+
+    /// The channel's domain [default: the one that it has]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub domain: Option<String>,
+
+    /// The app's URL, of its {domain} [env: SPIN_DEPLOY_APP_URL]
+    #[arg(long, value_name = "TEMPLATE", value_parser = NonEmptyStringValueParser::new())]
+    pub app_url: Option<String>,
+
     /// Sign packages with this key [env: SPIN_DEPLOY_SIGNING_KEY]
     #[arg(long, value_name = "FILE")]
     pub signing_key: Option<PathBuf>,
+}
+
+/// What is asked at the terminal, and where answers are kept.
+#[derive(Args)]
+#[command(next_help_heading = "Login")]
+pub struct LoginStoreArgs {
+    /// Never ask at the terminal [env: CI]
+    #[arg(long)]
+    pub no_input: bool,
+
+    /// Where logins are kept [default: file] [env: SPIN_DEPLOY_CREDENTIAL_STORE]
+    #[arg(long, value_name = "file|keyring", value_parser = NonEmptyStringValueParser::new())]
+    pub credential_store: Option<String>,
+}
+
+/// What Spin's own deploy command had, up to 1.2, and what is not needed any more.
+#[derive(Args)]
+pub struct FormerArgs {
+    /// What the registry has already is used anyway
+    #[arg(short = 'e', long, hide = true)]
+    pub deploy_existing_bindle: bool,
+
+    /// Nothing is staged
+    #[arg(short = 'd', long, hide = true, value_name = "DIR")]
+    pub staging_dir: Option<PathBuf>,
+
+    /// No target takes key-value pairs
+    #[arg(long, hide = true, value_name = "KEY=VALUE")]
+    pub key_value: Vec<String>,
 }
 
 /// How to package it.
@@ -222,6 +391,10 @@ pub struct WaitingArgs {
     /// How long to wait for an answer: 90s, 2m, 0 (not at all)
     #[arg(long, value_name = "DURATION", default_value = "5m", alias = "readiness-timeout", value_parser = timeout)]
     pub timeout: Duration,
+
+    /// This path has to answer, too, with a status of success or this one [env: SPIN_DEPLOY_CHECK]
+    #[arg(long, value_name = "PATH[=STATUS]", value_parser = NonEmptyStringValueParser::new())]
+    pub check: Option<String>,
 
     /// Return as soon as it is released
     #[arg(long, conflicts_with = "timeout")]
@@ -270,37 +443,97 @@ impl DeployArgs {
     /// The layer of settings that the flags make.
     pub fn layer(&self) -> Layer {
         let mut layer = Layer::default();
-        let texts = [
-            (Key::Target, &self.target.target),
-            (Key::HippoUrl, &self.hippo.hippo_url),
-            (Key::HippoToken, &self.hippo.hippo_token),
-            (Key::HippoUsername, &self.hippo.hippo_username),
-            (Key::HippoPassword, &self.hippo.hippo_password),
-            (Key::Channel, &self.hippo.channel),
-            (Key::Domain, &self.hippo.domain),
-            (Key::AppUrl, &self.hippo.app_url),
-            (Key::BindleServer, &self.hippo.bindle_server),
-            (Key::BindleUsername, &self.hippo.bindle_username),
-            (Key::BindlePassword, &self.hippo.bindle_password),
-        ];
-        set(&mut layer, texts);
-        let paths = [
-            (Key::CaCert, &self.connection.ca_cert),
-            (Key::SigningKey, &self.hippo.signing_key),
-            (Key::DataDir, &self.local.data_dir),
-        ];
-        set(&mut layer, paths);
-        let switches = [
-            (Key::Insecure, self.connection.insecure),
-            (Key::AllowInsecureCredentials, self.connection.allow_insecure_credentials),
-            (Key::NoBuildinfo, self.packaging.no_buildinfo),
-        ];
-        for (key, on) in switches {
-            if on {
-                layer.set(key, "true", Origin::Flag(key.flag()));
-            }
-        }
+        set(&mut layer, [(Key::App, &self.application.name), (Key::Check, &self.waiting.check)]);
+        self.target.add_to(&mut layer);
+        self.connection.add_to(&mut layer);
+        self.local.add_to(&mut layer);
+        self.hippo.add_to(&mut layer);
+        self.hippo_deploy.add_to(&mut layer);
+        self.login.add_to(&mut layer);
+        switch(&mut layer, Key::NoBuildinfo, self.packaging.no_buildinfo);
         layer
+    }
+}
+
+impl AskingArgs {
+    /// The layer of settings that the flags make.
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::default();
+        self.target.add_to(&mut layer);
+        self.connection.add_to(&mut layer);
+        self.hippo.add_to(&mut layer);
+        self.login.add_to(&mut layer);
+        layer
+    }
+}
+
+impl DoctorArgs {
+    /// The layer of settings that the flags make.
+    pub fn layer(&self) -> Layer {
+        let mut layer = self.asking.layer();
+        self.local.add_to(&mut layer);
+        self.hippo_deploy.add_to(&mut layer);
+        layer
+    }
+}
+
+impl TargetsArgs {
+    /// The layer of settings that the flags make.
+    pub fn layer(&self) -> Layer {
+        let mut layer = self.asking.layer();
+        self.local.add_to(&mut layer);
+        self.hippo_deploy.add_to(&mut layer);
+        layer
+    }
+}
+
+impl TargetArgs {
+    fn add_to(&self, layer: &mut Layer) {
+        set(layer, [(Key::Target, &self.target)]);
+    }
+}
+
+impl ConnectionArgs {
+    fn add_to(&self, layer: &mut Layer) {
+        set(layer, [(Key::CaCert, &self.ca_cert)]);
+        switch(layer, Key::Insecure, self.insecure);
+        switch(layer, Key::AllowInsecureCredentials, self.allow_insecure_credentials);
+    }
+}
+
+impl LocalArgs {
+    fn add_to(&self, layer: &mut Layer) {
+        set(layer, [(Key::DataDir, &self.data_dir)]);
+    }
+}
+
+impl HippoArgs {
+    fn add_to(&self, layer: &mut Layer) {
+        let texts = [
+            (Key::HippoUrl, &self.hippo_url),
+            (Key::HippoToken, &self.hippo_token),
+            (Key::HippoUsername, &self.hippo_username),
+            (Key::HippoPassword, &self.hippo_password),
+            (Key::BindleServer, &self.bindle_server),
+            (Key::BindleUsername, &self.bindle_username),
+            (Key::BindlePassword, &self.bindle_password),
+            (Key::SpinEnvironment, &self.environment_name),
+        ];
+        set(layer, texts);
+    }
+}
+
+impl HippoDeployArgs {
+    fn add_to(&self, layer: &mut Layer) {
+        let texts = [(Key::Channel, &self.channel), (Key::Domain, &self.domain), (Key::AppUrl, &self.app_url)];
+        set(layer, texts);
+        set(layer, [(Key::SigningKey, &self.signing_key)]);
+    }
+}
+
+impl LoginStoreArgs {
+    fn add_to(&self, layer: &mut Layer) {
+        set(layer, [(Key::CredentialStore, &self.credential_store)]);
     }
 }
 
@@ -329,6 +562,12 @@ fn set<'a, T: Into<OsString> + Clone + 'a>(layer: &mut Layer, values: impl IntoI
         if let Some(value) = value {
             layer.set(key, value.clone(), Origin::Flag(key.flag()));
         }
+    }
+}
+
+fn switch(layer: &mut Layer, key: Key, on: bool) {
+    if on {
+        layer.set(key, "true", Origin::Flag(key.flag()));
     }
 }
 

@@ -11,11 +11,12 @@ use crate::fetch::Downloader;
 use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::{Environment, VARIABLES};
-use crate::settings::{self, Key, Layer, Local, Setting, Settings};
+use crate::settings::{Key, Layer, Local, Setting, Settings};
 use crate::target::{Context, TargetError};
 use crate::targets::{self, DRIVERS, Driver};
 
 use super::args::DeployArgs;
+use super::decide::{self, Ask};
 use super::machine::{block_on, machine, own_directories};
 use super::signals::{self, Stop};
 use super::watch::Watch;
@@ -31,14 +32,14 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     for message in exposed_secrets(&flags) {
         watch.report(Event::Warning { message });
     }
-    let layers = [flags, environment.layer()];
-    let settings = settings::resolve(&layers)?;
+    let given = args.layer();
+    let settings = decide::settings(flags, &args.application.from, environment)?;
     let package = packaging(args, &settings, watch.as_ref())?;
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
     }
     let driver = driver(&settings.target)?;
-    refuse_flags_of_others(&layers[0], driver)?;
+    refuse_flags_of_others(&given, driver)?;
     let request = Request { from: args.application.from.clone(), package, timeout: args.waiting.patience() };
     // Not the request: it holds the values of variables, which may be secret.
     tracing::debug!(?settings, "decided");
@@ -47,7 +48,8 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
         watch.report(Event::Warning { message });
     }
-    let config = settings.config(machine.as_ref());
+    let credentials = decide::credentials(&settings, &args.login, Ask::AtTerminal, environment, watch)?;
+    let config = settings.config(machine.as_ref(), &credentials);
     let outcome = block_on(until_stopped(driver, &config, &request, watch))?;
     Ok(Event::Finished(Box::new(finished(&outcome, started))))
 }

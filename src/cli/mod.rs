@@ -4,15 +4,23 @@
 #![allow(clippy::result_large_err, reason = "a failure comes once a run, and holds all that is told about it")]
 
 mod args;
+mod completions;
+mod decide;
 mod deploy;
+mod doctor;
 mod exit_code;
 mod failure;
 mod logging;
+mod login;
+mod logout;
 mod machine;
+mod man;
 mod panic;
 mod serve;
 mod signals;
+mod targets;
 mod watch;
+mod whoami;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -25,7 +33,10 @@ use jiff::Timestamp;
 use crate::event::{Event, Reporter};
 use crate::settings::env::Environment;
 use crate::ui::{self, Human, Json, Streams};
-use args::{Colour, DeployArgs, Format, OutputArgs, ServeArgs};
+use args::{
+    Colour, CompletionsArgs, DeployArgs, DoctorArgs, Format, LoginArgs, LogoutArgs, OutputArgs, ServeArgs, TargetsArgs,
+    WhoamiArgs,
+};
 use failure::Failure;
 use watch::Watch;
 
@@ -54,6 +65,20 @@ enum Command {
     /// Serve what was deployed to the target local: a deploy starts this by itself
     #[command(after_help = args::AFTER_SERVE_HELP)]
     Serve(Box<ServeArgs>),
+    /// Log in to a target and keep the token
+    Login(Box<LoginArgs>),
+    /// Forget a login
+    Logout(Box<LogoutArgs>),
+    /// Who am I at a target?
+    Whoami(Box<WhoamiArgs>),
+    /// List the targets there are, or show one's settings
+    Targets(Box<TargetsArgs>),
+    /// Look at everything that a deploy needs
+    Doctor(Box<DoctorArgs>),
+    /// Print a script that completes commands and options
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
 }
 
 /// Parses and runs. `args` begin with the program's own name.
@@ -67,11 +92,9 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
     };
     logging::start(environment);
     match cli.command {
-        None => conclude(reporter(&cli.deploy.output, environment, streams, None), |watch| {
-            deploy::run(&cli.deploy, environment, watch)
-        }),
+        None => run(&cli.deploy.output, environment, streams, |watch| deploy::run(&cli.deploy, environment, watch)),
         Some(Command::Deploy(args)) => {
-            conclude(reporter(&args.output, environment, streams, None), |watch| deploy::run(&args, environment, watch))
+            run(&args.output, environment, streams, |watch| deploy::run(&args, environment, watch))
         }
         Some(Command::Serve(args)) => {
             let timestamps = (!args.stop).then_some(Timestamp::now as fn() -> Timestamp);
@@ -79,7 +102,34 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
                 serve::run(&args, environment, watch)
             })
         }
+        Some(Command::Login(args)) => {
+            run(&args.asking.output, environment, streams, |watch| login::run(&args, environment, watch))
+        }
+        Some(Command::Logout(args)) => {
+            run(&args.asking.output, environment, streams, |watch| logout::run(&args, environment, watch))
+        }
+        Some(Command::Whoami(args)) => {
+            run(&args.asking.output, environment, streams, |watch| whoami::run(&args, environment, watch))
+        }
+        Some(Command::Targets(args)) => {
+            run(&args.asking.output, environment, streams, |watch| targets::run(&args, environment, watch))
+        }
+        Some(Command::Doctor(args)) => {
+            run(&args.asking.output, environment, streams, |watch| doctor::run(&args, environment, watch))
+        }
+        Some(Command::Completions(args)) => completions::run(args.shell, command, streams),
+        Some(Command::Man) => man::run(command, streams),
     }
+}
+
+/// Runs a command that reports to whom these options say.
+fn run(
+    output: &OutputArgs,
+    environment: &Environment,
+    streams: Streams,
+    command: impl FnOnce(&Arc<Watch>) -> Result<Event, Failure>,
+) -> ExitCode {
+    conclude(reporter(output, environment, streams, None), command)
 }
 
 /// Runs a command and reports how it ended, which it says itself where it ended well: exactly one last event, whatever

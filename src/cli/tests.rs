@@ -12,7 +12,7 @@ fn parse(words: &str) -> Result<DeployArgs, clap::Error> {
     Ok(match cli.command {
         None => cli.deploy,
         Some(Command::Deploy(args)) => *args,
-        Some(Command::Serve(_)) => panic!("{words} is no deploy"),
+        Some(_) => panic!("{words} is no deploy"),
     })
 }
 

@@ -39,11 +39,10 @@ impl Reporter for Watch {
         if seen.ended {
             return;
         }
-        match &event {
-            Event::StepStarted { step, .. } => seen.step = Some(*step),
-            Event::Finished(_) | Event::Stopped(_) | Event::Failed(_) => seen.ended = true,
-            _ => {}
+        if let Event::StepStarted { step, .. } = &event {
+            seen.step = Some(*step);
         }
+        seen.ended = event.is_last();
         self.reporter.report(event);
     }
 }

@@ -22,11 +22,16 @@ pub struct Variable {
 const NO_COLOR: &str = "NO_COLOR";
 const TERM: &str = "TERM";
 const SPIN_BIN_PATH: &str = "SPIN_BIN_PATH";
+const SPIN_VERSION: &str = "SPIN_VERSION";
+const SPIN_DEPLOY_PLUGIN: &str = "SPIN_DEPLOY_PLUGIN";
+const SPIN_ALWAYS_BUILD: &str = "SPIN_ALWAYS_BUILD";
 const SPIN_DEPLOY_LOG: &str = "SPIN_DEPLOY_LOG";
+const CI: &str = "CI";
 
 /// All variables. Where two give the same setting, the first that is set counts.
 pub const VARIABLES: &[Variable] = &[
     setting("SPIN_DEPLOY_TARGET", Key::Target, "the target to deploy to"),
+    setting("SPIN_DEPLOY_APP", Key::App, "the application's name at the target"),
     setting("HIPPO_URL", Key::HippoUrl, "Hippo's address"),
     secret("HIPPO_TOKEN", Key::HippoToken, "a token for Hippo"),
     setting("HIPPO_USERNAME", Key::HippoUsername, "a user at Hippo"),
@@ -40,6 +45,10 @@ pub const VARIABLES: &[Variable] = &[
     setting("SPIN_DEPLOY_SIGNING_KEY", Key::SigningKey, "the file with the key that signs invoices"),
     setting("SPIN_DEPLOY_CA_CERT", Key::CaCert, "a PEM file with further certificate authorities"),
     setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo, "true: versions get no build metadata"),
+    setting("SPIN_DEPLOY_TIMEOUT", Key::Timeout, "how long to wait for an answer"),
+    setting("SPIN_DEPLOY_CHECK", Key::Check, "a path of the application that has to answer, too"),
+    setting("SPIN_DEPLOY_CREDENTIAL_STORE", Key::CredentialStore, "where logins are kept: file or keyring"),
+    setting("FERMYON_DEPLOYMENT_ENVIRONMENT", Key::SpinEnvironment, "which login of Spin 0.6 to 1.2 is meant"),
     setting("SPIN_DEPLOY_DATA_DIR", Key::DataDir, "where applications are stored that this machine serves"),
     setting("SPIN_DEPLOY_LISTEN", Key::Listen, "the address that they are served on"),
     setting("SPIN_DEPLOY_FIRST_PORT", Key::FirstPort, "the port of the first of them"),
@@ -50,7 +59,11 @@ pub const VARIABLES: &[Variable] = &[
     setting("SPIN_DEPLOY_MAX_RESPONSE_BODY", Key::MaxResponseBody, "the length of an answer's body"),
     other(NO_COLOR, "anything: no colours"),
     other(TERM, "dumb: neither colours nor moving lines"),
-    other(SPIN_BIN_PATH, "set by Spin when it runs this as a plugin"),
+    other(CI, "anything but false: never ask at the terminal"),
+    other(SPIN_ALWAYS_BUILD, "anything: build first, as with --build"),
+    other(SPIN_BIN_PATH, "set by Spin when it runs this as a plugin: the Spin that builds"),
+    other(SPIN_VERSION, "set by Spin when it runs this as a plugin"),
+    other(SPIN_DEPLOY_PLUGIN, "the plugin that spin deploy runs; only looked at by doctor"),
     other(SPIN_DEPLOY_LOG, "log records for developers on stderr: off, error, warn, info, debug or trace"),
 ];
 
@@ -109,6 +122,26 @@ impl Environment {
     /// The Spin that runs this as a plugin: a hint, for grandchildren inherit the variable.
     pub fn spin(&self) -> Option<PathBuf> {
         self.get(SPIN_BIN_PATH).map(PathBuf::from)
+    }
+
+    /// The version of the Spin that runs this as a plugin.
+    pub fn spin_version(&self) -> Option<String> {
+        self.get(SPIN_VERSION).map(|version| version.to_string_lossy().into_owned())
+    }
+
+    /// The plugin that `spin deploy` runs.
+    pub fn deploy_plugin(&self) -> Option<String> {
+        self.get(SPIN_DEPLOY_PLUGIN).map(|plugin| plugin.to_string_lossy().into_owned())
+    }
+
+    /// Whether to build before every deploy.
+    pub fn always_build(&self) -> bool {
+        self.get(SPIN_ALWAYS_BUILD).is_some()
+    }
+
+    /// Whether this is a pipeline, in which nobody can answer questions.
+    pub fn is_pipeline(&self) -> bool {
+        self.get(CI).is_some_and(|ci| !ci.eq_ignore_ascii_case("false") && ci != "0")
     }
 
     /// Which log records developers want.

@@ -1,6 +1,6 @@
 //! Why settings cannot be used.
 
-use super::{Key, Origin, UrlProblem, env};
+use super::{Key, Origin, Place, UrlProblem, env};
 
 /// A setting that cannot be used. Messages name flags and variables, never the values of secrets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,10 +45,10 @@ impl SettingsError {
         match self {
             SettingsError::NotUnicode { .. } => vec![],
             SettingsError::Url { origin, problem } => {
-                problem.example().map(|url| assign(*origin, &url)).into_iter().collect()
+                problem.example().map(|url| assign(origin, &url)).into_iter().collect()
             }
-            SettingsError::NotASwitch { origin, .. } => vec![assign(*origin, "true"), assign(*origin, "false")],
-            SettingsError::Unusable { origin, example, .. } => vec![assign(*origin, example)],
+            SettingsError::NotASwitch { origin, .. } => vec![assign(origin, "true"), assign(origin, "false")],
+            SettingsError::Unusable { origin, example, .. } => vec![assign(origin, example)],
             SettingsError::TokenAndLogin { token, login } => vec![format!("leave out {token} or {login}")],
             SettingsError::HalfHippoLogin { missing, .. } | SettingsError::HalfBindleLogin { missing, .. } => {
                 vec![set_one(*missing)]
@@ -58,10 +58,11 @@ impl SettingsError {
 }
 
 /// How a value is given where the wrong one came from.
-fn assign(origin: Origin, value: &str) -> String {
+fn assign(origin: &Origin, value: &str) -> String {
     match origin {
         Origin::Flag(flag) => format!("{flag} {value}"),
         Origin::Variable(name) => format!("{name}={value}"),
+        Origin::File(Place { key, .. }) => format!("{key} = {value:?}"),
         Origin::Default => value.to_owned(),
     }
 }

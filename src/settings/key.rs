@@ -3,8 +3,10 @@
 /// A setting's name, the same on every layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
-    /// The driver to deploy with.
+    /// The target to deploy to: a configured one, or a driver.
     Target,
+    /// The application's name at the target.
+    App,
     /// Hippo's channel.
     Channel,
     /// The channel's domain.
@@ -35,6 +37,14 @@ pub enum Key {
     AllowInsecureCredentials,
     /// No build metadata.
     NoBuildinfo,
+    /// How long to wait for an answer.
+    Timeout,
+    /// A path of the application that has to answer, too.
+    Check,
+    /// Where logins are kept.
+    CredentialStore,
+    /// Which of the logins that `spin login` of old made is meant.
+    SpinEnvironment,
     /// Where applications are stored that this machine serves.
     DataDir,
     /// The address that they are served on.
@@ -57,6 +67,7 @@ impl Key {
     /// All of them, in the order of the help.
     pub const ALL: &[Key] = &[
         Key::Target,
+        Key::App,
         Key::HippoUrl,
         Key::HippoToken,
         Key::HippoUsername,
@@ -72,6 +83,10 @@ impl Key {
         Key::Insecure,
         Key::AllowInsecureCredentials,
         Key::NoBuildinfo,
+        Key::Timeout,
+        Key::Check,
+        Key::CredentialStore,
+        Key::SpinEnvironment,
         Key::DataDir,
         Key::Listen,
         Key::FirstPort,
@@ -86,6 +101,7 @@ impl Key {
     pub fn flag(self) -> &'static str {
         match self {
             Key::Target => "--target",
+            Key::App => "--name",
             Key::Channel => "--channel",
             Key::Domain => "--domain",
             Key::HippoUrl => "--hippo-url",
@@ -101,6 +117,10 @@ impl Key {
             Key::Insecure => "--insecure",
             Key::AllowInsecureCredentials => "--allow-insecure-credentials",
             Key::NoBuildinfo => "--no-buildinfo",
+            Key::Timeout => "--timeout",
+            Key::Check => "--check",
+            Key::CredentialStore => "--credential-store",
+            Key::SpinEnvironment => "--environment-name",
             Key::DataDir => "--data-dir",
             Key::Listen => "--listen",
             Key::FirstPort => "--first-port",
@@ -125,7 +145,8 @@ impl Key {
             | Key::BindleServer
             | Key::BindleUsername
             | Key::BindlePassword
-            | Key::SigningKey => Some("hippo"),
+            | Key::SigningKey
+            | Key::SpinEnvironment => Some("hippo"),
             Key::DataDir
             | Key::Listen
             | Key::FirstPort
@@ -134,7 +155,15 @@ impl Key {
             | Key::MaxRequests
             | Key::MaxRequestBody
             | Key::MaxResponseBody => Some("local"),
-            Key::Target | Key::CaCert | Key::Insecure | Key::AllowInsecureCredentials | Key::NoBuildinfo => None,
+            Key::Target
+            | Key::App
+            | Key::CaCert
+            | Key::Insecure
+            | Key::AllowInsecureCredentials
+            | Key::NoBuildinfo
+            | Key::Timeout
+            | Key::Check
+            | Key::CredentialStore => None,
         }
     }
 }

@@ -3,32 +3,47 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Key, SettingsError};
 
 /// Where a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// This flag.
     Flag(&'static str),
     /// This environment variable.
     Variable(&'static str),
+    /// This line of a configuration file.
+    File(Place),
     /// Nobody said anything.
     Default,
+}
+
+/// A line of a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<Path>,
+    /// The line, from 1.
+    pub line: usize,
+    /// The key that stands there.
+    pub key: String,
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Flag(name) | Origin::Variable(name) => f.write_str(name),
+            Origin::File(Place { file, line, key }) => write!(f, "{key} in {}:{line}", file.display()),
             Origin::Default => f.write_str("the default"),
         }
     }
 }
 
 /// A decided value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting<T> {
     /// The value.
     pub value: T,
@@ -76,7 +91,7 @@ impl Layer {
 
     /// Where the layer's value for `key` comes from.
     pub fn origin(&self, key: Key) -> Option<Origin> {
-        self.values.get(&key).map(|(_, origin)| *origin)
+        self.values.get(&key).map(|(_, origin)| origin.clone())
     }
 }
 
@@ -119,6 +134,6 @@ impl Layers<'_> {
     }
 
     fn raw(&self, key: Key) -> Option<(&OsString, Origin)> {
-        self.0.iter().find_map(|layer| layer.values.get(&key)).map(|(value, origin)| (value, *origin))
+        self.0.iter().find_map(|layer| layer.values.get(&key)).map(|(value, origin)| (value, origin.clone()))
     }
 }

@@ -14,12 +14,12 @@ use std::path::PathBuf;
 
 use ::url::Url;
 
-use crate::auth::{Credential, Login, Secret};
+use crate::auth::{Credentials, Given, Login, Secret};
 use crate::{http, targets};
 
 pub use error::SettingsError;
 pub use key::Key;
-pub use layer::{Layer, Layers, Origin, Setting};
+pub use layer::{Layer, Layers, Origin, Place, Setting};
 pub use local::{Local, Machine};
 pub use url::UrlProblem;
 
@@ -41,8 +41,8 @@ pub struct Settings {
     pub domain: Option<Setting<String>>,
     /// Hippo's address.
     pub hippo_url: Option<Setting<Url>>,
-    /// Who we are at Hippo; the origin is the token's, or the username's.
-    pub credential: Option<Setting<Credential>>,
+    /// What is said of who we are at Hippo; the origin is the token's, or the username's.
+    pub credential: Option<Setting<Given>>,
     /// The Bindle server's address.
     pub bindle_url: Option<Setting<Url>>,
     /// Who we are at the Bindle server; the origin is the username's.
@@ -67,8 +67,9 @@ pub struct Settings {
 
 impl Settings {
     /// What drivers are made from; `machine` where this machine is the target.
-    pub fn config(&self, machine: Option<&Machine>) -> targets::Config {
+    pub fn config(&self, machine: Option<&Machine>, credentials: &Credentials) -> targets::Config {
         targets::Config {
+            name: self.target.value.clone(),
             http: http::Config {
                 ca_cert: value(&self.ca_cert),
                 insecure: self.insecure.value,
@@ -76,9 +77,9 @@ impl Settings {
             },
             hippo: targets::hippo::Config {
                 url: value(&self.hippo_url),
-                credential: value(&self.credential),
+                credential: credentials.target.clone(),
                 bindle_url: value(&self.bindle_url),
-                bindle_login: value(&self.bindle_login),
+                bindle_login: credentials.registry.clone(),
                 signing_key: value(&self.signing_key),
                 channel: self.channel.value.clone(),
                 domain: value(&self.domain),
@@ -133,10 +134,7 @@ fn address(layers: &Layers<'_>, key: Key) -> Result<Option<Setting<Url>>, Settin
 }
 
 /// A token, or a username and a password: one layer may not say both, and the highest that says either decides.
-fn hippo_credential(
-    layers: &Layers<'_>,
-    notes: &mut Vec<String>,
-) -> Result<Option<Setting<Credential>>, SettingsError> {
+fn hippo_credential(layers: &Layers<'_>, notes: &mut Vec<String>) -> Result<Option<Setting<Given>>, SettingsError> {
     const LOGIN: [Key; 2] = [Key::HippoUsername, Key::HippoPassword];
     for layer in layers.0 {
         let login = LOGIN.iter().find_map(|key| layer.origin(*key));
@@ -148,21 +146,19 @@ fn hippo_credential(
     let Some(deciding) = layers.0.iter().find(says_either) else { return Ok(None) };
     if deciding.has(Key::HippoToken) {
         let Some(token) = layers.text(Key::HippoToken)? else { return Ok(None) };
-        notes.extend(overridden(token.origin, LOGIN.iter().filter_map(|key| layers.origin(*key))));
-        return Ok(Some(token.map(|token| Credential::Token(Secret::new(token)))));
+        notes.extend(overridden(&token.origin, LOGIN.iter().filter_map(|key| layers.origin(*key))));
+        return Ok(Some(token.map(|token| Given::Token(Secret::new(token)))));
     }
-    let login = match (layers.text(Key::HippoUsername)?, layers.text(Key::HippoPassword)?) {
-        (Some(username), Some(password)) => username.map(|username| login(username, password.value)),
-        (Some(username), None) => {
-            return Err(SettingsError::HalfHippoLogin { given: username.origin, missing: Key::HippoPassword });
-        }
+    let given = match (layers.text(Key::HippoUsername)?, layers.text(Key::HippoPassword)?) {
+        (Some(username), Some(password)) => username.map(|username| Given::Login(login(username, password.value))),
+        (Some(username), None) => username.map(Given::Username),
         (None, Some(password)) => {
             return Err(SettingsError::HalfHippoLogin { given: password.origin, missing: Key::HippoUsername });
         }
         (None, None) => return Ok(None),
     };
-    notes.extend(overridden(login.origin, layers.origin(Key::HippoToken)));
-    Ok(Some(login.map(Credential::Password)))
+    notes.extend(overridden(&given.origin, layers.origin(Key::HippoToken)));
+    Ok(Some(given))
 }
 
 fn bindle_login(layers: &Layers<'_>) -> Result<Option<Setting<Login>>, SettingsError> {
@@ -183,7 +179,7 @@ fn login(username: String, password: String) -> Login {
 }
 
 /// The note that a higher layer's credential hides others.
-fn overridden(used: Origin, hidden: impl IntoIterator<Item = Origin>) -> Option<String> {
+fn overridden(used: &Origin, hidden: impl IntoIterator<Item = Origin>) -> Option<String> {
     let hidden: Vec<String> = hidden.into_iter().map(|origin| origin.to_string()).collect();
     if hidden.is_empty() { None } else { Some(format!("{used} is used and not {}", hidden.join(" and "))) }
 }

@@ -26,10 +26,11 @@ fn nowhere() -> Machine {
 }
 
 /// What a credential is, and where it comes from.
-fn shown(credential: &Setting<Credential>) -> String {
+fn shown(credential: &Setting<Given>) -> String {
     let what = match &credential.value {
-        Credential::Token(token) => format!("token {}", token.expose()),
-        Credential::Password(login) => format!("login {}:{}", login.username, login.password.expose()),
+        Given::Token(token) => format!("token {}", token.expose()),
+        Given::Login(login) => format!("login {}:{}", login.username, login.password.expose()),
+        Given::Username(username) => format!("user {username}"),
     };
     format!("{what} from {}", credential.origin)
 }
@@ -71,12 +72,12 @@ fn every_variable_reaches_its_setting() {
     .unwrap();
     assert_eq!(settings.target.value, "other");
     assert!(settings.no_buildinfo.value);
-    let config = settings.config(Some(&nowhere()));
+    let config = settings.config(Some(&nowhere()), &Credentials::default());
     assert_eq!(config.http.ca_cert, Some(PathBuf::from("/ca.pem")));
     assert_eq!(config.hippo.channel, "canary");
     assert_eq!(config.hippo.url.unwrap().as_str(), "https://hippo.example.com/x");
     assert_eq!(config.hippo.bindle_url.unwrap().as_str(), "https://bindle.example.com/v1");
-    assert_eq!(config.hippo.bindle_login.unwrap().password.expose(), "p2");
+    assert_eq!(settings.bindle_login.unwrap().value.password.expose(), "p2");
     assert_eq!(config.hippo.signing_key, Some(PathBuf::from("/keys.toml")));
     assert_eq!(config.hippo.app_url.as_deref(), Some("https://{domain}"));
     assert_eq!(shown(&settings.credential.unwrap()), "login ada:p1 from HIPPO_USERNAME");
@@ -235,12 +236,14 @@ fn text_that_is_not_unicode_is_refused_by_name_and_a_path_is_not() {
     let error = resolve(&[layer("HIPPO_TOKEN")]).unwrap_err();
     assert_eq!(error.to_string(), "could not read HIPPO_TOKEN: its value is not UTF-8");
     let settings = resolve(&[layer("SPIN_DEPLOY_CA_CERT")]).unwrap();
-    assert_eq!(settings.config(Some(&nowhere())).http.ca_cert, Some(PathBuf::from(bytes())));
+    assert_eq!(settings.config(Some(&nowhere()), &Credentials::default()).http.ca_cert, Some(PathBuf::from(bytes())));
 }
 
 #[test]
 fn settings_do_not_show_secrets() {
     let settings =
         decide(&[(Key::BindlePassword, "hunter2"), (Key::BindleUsername, "b")], &[("HIPPO_TOKEN", "hunter2")]).unwrap();
-    assert!(!format!("{settings:?} {:?}", settings.config(Some(&nowhere()))).contains("hunter2"));
+    assert!(
+        !format!("{settings:?} {:?}", settings.config(Some(&nowhere()), &Credentials::default())).contains("hunter2")
+    );
 }

@@ -4,12 +4,16 @@
 //! return `Option<&dyn …>`: such an accessor cannot lie. `tests/it/conformance` holds the checks that every driver
 //! has to pass and is part of this definition.
 
+mod accounts;
 mod capabilities;
 mod error;
+mod examine;
 mod model;
 
+pub use accounts::{Accounts, Admission};
 pub use capabilities::{Capabilities, NameRule};
 pub use error::{ErrorKind, TargetError};
+pub use examine::{Examine, Finding};
 pub use model::{
     Action, AppName, Artifact, Change, Checked, Context, Look, Phase, Plan, Proof, Release, ReleaseId, Released,
     Status, TargetInfo,

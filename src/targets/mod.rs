@@ -8,7 +8,7 @@ pub mod local;
 pub mod local;
 
 use crate::http;
-use crate::target::{Target, TargetError};
+use crate::target::{Accounts, Examine, Target, TargetError};
 
 /// A kind of target: one line of the table below.
 #[derive(Debug, Clone, Copy)]
@@ -17,25 +17,54 @@ pub struct Driver {
     pub kind: &'static str,
     /// What it is, in one line of help.
     pub summary: &'static str,
+    /// What it can do besides deploying, for people; the conformance suite compares it with the target itself.
+    pub powers: &'static [&'static str],
     /// Makes a target of it.
     pub connect: fn(&Config) -> Result<Box<dyn Target>, TargetError>,
+    /// Its accounts; `None`: it does not ask who we are.
+    pub accounts: Option<fn(&Config) -> Result<Box<dyn Accounts>, TargetError>>,
+    /// Looks at what it needs.
+    pub examine: fn(&Config) -> Box<dyn Examine>,
 }
 
 /// All drivers. A plain list, so that it can be found by searching.
 pub const DRIVERS: &[Driver] = &[
-    Driver { kind: "hippo", summary: "Hippo on Nomad, with a Bindle registry", connect: hippo::connect },
-    Driver { kind: "local", summary: "this machine: stores the app and serves it", connect: local::connect },
+    Driver {
+        kind: "hippo",
+        summary: "Hippo on Nomad, with a Bindle registry",
+        powers: &["login", "logs"],
+        connect: hippo::connect,
+        accounts: Some(hippo::accounts),
+        examine: hippo::examine,
+    },
+    Driver {
+        kind: "local",
+        summary: "this machine: stores the app and serves it",
+        powers: &["logs", "releases", "destroy"],
+        connect: local::connect,
+        accounts: None,
+        examine: local::examine,
+    },
 ];
 
 /// The decided settings that drivers are made from.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
+    /// The target's name; empty: its driver's.
+    pub name: String,
     /// How to speak HTTP, the same for every request of the run.
     pub http: http::Config,
     /// Hippo's own.
     pub hippo: hippo::Config,
     /// This machine's own; `None`: no directory for data is known.
     pub local: Option<local::Config>,
+}
+
+impl Config {
+    /// The target's name, which is that of its driver where it has none of its own.
+    pub fn name_or(&self, driver: &str) -> String {
+        if self.name.is_empty() { driver.to_owned() } else { self.name.clone() }
+    }
 }
 
 /// The driver of that name.

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
+use super::answers;
 use super::live::Live;
 use super::text;
 use super::transfers::{Transfer, Transfers};
 use super::{Sink, Streams};
-use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped};
+use crate::event::{
+    Check, Direction, Event, Examined, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped,
+    Verdict,
+};
 
 const PLAIN: Style = Style::new();
 const FAINT: Style = Style::new().dimmed();
@@ -80,7 +84,15 @@ impl Reporter for Human {
             (Event::Finished(finished), _) => state.finished(&finished),
             (Event::Stopped(stopped), verbosity) if verbosity > Verbosity::Quiet => state.stopped(&stopped),
             (Event::Failed(failed), _) => state.failed(&failed),
+            // Answers are what was asked for, and are given in quiet, too.
+            (Event::Checked(check), _) => state.checked(&check),
+            (Event::Identities(identities), _) => state.answer(&answers::identities(&identities)),
+            (Event::Targets(targets), _) => state.answer(&answers::targets(&targets)),
+            (Event::ShownTarget(target), _) => state.answer(&answers::shown_target(&target)),
             (_, Verbosity::Quiet) => {}
+            (Event::LoggedIn(login), _) => state.say(GOOD, "logged in: ", &answers::logged_in(&login)),
+            (Event::LoggedOut(logout), _) => state.say(GOOD, "logged out: ", &answers::logged_out(&logout)),
+            (Event::Examined(examined), _) => state.examined(&examined),
             (event, _) => state.progress(event),
         }
     }
@@ -101,7 +113,16 @@ impl State {
             Event::TransferStarted { .. } | Event::TransferProgress { .. } | Event::TransferFinished { .. } => {
                 self.transfer(&event);
             }
-            Event::Finished(_) | Event::Stopped(_) | Event::Failed(_) => {}
+            Event::Finished(_)
+            | Event::Stopped(_)
+            | Event::Checked(_)
+            | Event::Examined(_)
+            | Event::LoggedIn(_)
+            | Event::LoggedOut(_)
+            | Event::Identities(_)
+            | Event::Targets(_)
+            | Event::ShownTarget(_)
+            | Event::Failed(_) => {}
         }
     }
 
@@ -174,6 +195,39 @@ impl State {
             None => "no server was running".to_owned(),
         };
         self.say(GOOD, "stopped: ", &line);
+    }
+
+    /// Writes lines that were asked for to stdout.
+    fn answer(&mut self, lines: &[String]) {
+        self.clear();
+        let text: String = lines.iter().map(|line| format!("{}\n", text::harmless(line))).collect();
+        if let Err(error) = super::write(&mut self.streams.out, &text) {
+            self.say(WARN, "warning: ", &format!("the answer could not be written to standard output: {error}"));
+        }
+    }
+
+    fn checked(&mut self, check: &Check) {
+        let style = match check.verdict {
+            Verdict::Passed => GOOD,
+            Verdict::Warned => WARN,
+            Verdict::Failed => BAD,
+            Verdict::Skipped => FAINT,
+        };
+        let (mark, line) = answers::check(check);
+        let mark = if self.look.colour { format!("{style}{mark}{style:#}") } else { mark.to_owned() };
+        let hints = check.hints.iter().map(|hint| format!("    try: {hint}"));
+        let lines: Vec<String> = std::iter::once(text::harmless(&line).into_owned())
+            .chain(hints.map(|hint| text::harmless(&hint).into_owned()))
+            .collect();
+        self.clear();
+        let text = format!("{mark}{}\n", lines.join("\n"));
+        // The verdict is in the exit code as well.
+        let _ = super::write(&mut self.streams.out, &text);
+    }
+
+    fn examined(&mut self, examined: &Examined) {
+        let Examined { target, passed, elapsed } = examined;
+        self.say(GOOD, "well: ", &format!("{target}, {passed} looks, {} in all", text::duration(*elapsed)));
     }
 
     fn failed(&mut self, failed: &Failed) {

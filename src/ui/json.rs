@@ -10,7 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Sink;
-use crate::event::{Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Stopped};
+use crate::event::{
+    Check, ConfiguredTarget, Direction, DriverSummary, Event, Examined, Failed, Finished, Identity, LoggedIn,
+    OutcomeKind, Problem, Reporter, RouteUrl, ShownSetting, Standing, Stopped, Verdict,
+};
 
 /// The version of the format.
 const VERSION: u8 = 1;
@@ -100,6 +103,13 @@ enum Body<'a> {
     Waiting { what: &'a str, elapsed_ms: u64 },
     Finished(FinishedBody<'a>),
     Stopped { pid: Option<u32>, elapsed_ms: u64 },
+    Checked { check: &'a str, verdict: &'static str, detail: &'a str, hints: &'a [String] },
+    Examined { target: &'a str, passed: usize, elapsed_ms: u64 },
+    LoggedIn(LoggedInBody<'a>),
+    LoggedOut { servers: &'a [String] },
+    Identities { identities: Vec<IdentityBody<'a>> },
+    Targets { configured: Vec<ConfiguredBody<'a>>, drivers: Vec<DriverBody<'a>> },
+    ShownTarget { target: &'a str, driver: &'a str, settings: Vec<SettingBody<'a>> },
     Failed { error: ErrorBody<'a> },
 }
 
@@ -129,6 +139,48 @@ struct RouteBody<'a> {
 struct UploadedBody {
     files: u64,
     bytes: u64,
+}
+
+#[derive(Serialize)]
+struct LoggedInBody<'a> {
+    target: &'a str,
+    server: &'a str,
+    username: Option<&'a str>,
+    registered: bool,
+    expires: Option<String>,
+    registry: Option<&'a str>,
+    stored: &'a str,
+}
+
+#[derive(Serialize)]
+struct IdentityBody<'a> {
+    server: &'a str,
+    username: Option<&'a str>,
+    expires: Option<String>,
+    origin: &'a str,
+    standing: &'static str,
+}
+
+#[derive(Serialize)]
+struct ConfiguredBody<'a> {
+    name: &'a str,
+    driver: &'a str,
+    origin: &'a str,
+    default: bool,
+}
+
+#[derive(Serialize)]
+struct DriverBody<'a> {
+    kind: &'a str,
+    summary: &'a str,
+    powers: &'a [&'static str],
+}
+
+#[derive(Serialize)]
+struct SettingBody<'a> {
+    key: &'a str,
+    value: Option<&'a str>,
+    origin: &'a str,
 }
 
 #[derive(Serialize)]
@@ -171,6 +223,26 @@ impl<'a> Body<'a> {
             Event::Waiting { what, elapsed } => Body::Waiting { what, elapsed_ms: millis(*elapsed) },
             Event::Finished(finished) => Body::Finished(FinishedBody::of(finished)),
             Event::Stopped(Stopped { pid, elapsed }) => Body::Stopped { pid: *pid, elapsed_ms: millis(*elapsed) },
+            Event::Checked(Check { name, verdict, detail, hints }) => {
+                Body::Checked { check: name, verdict: verdict_name(*verdict), detail, hints }
+            }
+            Event::Examined(Examined { target, passed, elapsed }) => {
+                Body::Examined { target, passed: *passed, elapsed_ms: millis(*elapsed) }
+            }
+            Event::LoggedIn(login) => Body::LoggedIn(LoggedInBody::of(login)),
+            Event::LoggedOut(logout) => Body::LoggedOut { servers: &logout.servers },
+            Event::Identities(identities) => {
+                Body::Identities { identities: identities.iter().map(IdentityBody::of).collect() }
+            }
+            Event::Targets(targets) => Body::Targets {
+                configured: targets.configured.iter().map(ConfiguredBody::of).collect(),
+                drivers: targets.drivers.iter().map(DriverBody::of).collect(),
+            },
+            Event::ShownTarget(target) => Body::ShownTarget {
+                target: &target.name,
+                driver: &target.driver,
+                settings: target.settings.iter().map(SettingBody::of).collect(),
+            },
             Event::Failed(failed) => Body::Failed { error: ErrorBody::of(failed) },
         }
     }
@@ -201,6 +273,51 @@ impl<'a> RouteBody<'a> {
             wildcard: route.wildcard,
             description: route.description.as_deref(),
         }
+    }
+}
+
+impl<'a> LoggedInBody<'a> {
+    fn of(login: &'a LoggedIn) -> Self {
+        LoggedInBody {
+            target: &login.target,
+            server: &login.server,
+            username: login.username.as_deref(),
+            registered: login.registered,
+            expires: login.expires.map(seconds),
+            registry: login.registry.as_deref(),
+            stored: &login.stored,
+        }
+    }
+}
+
+impl<'a> IdentityBody<'a> {
+    fn of(identity: &'a Identity) -> Self {
+        IdentityBody {
+            server: &identity.server,
+            username: identity.username.as_deref(),
+            expires: identity.expires.map(seconds),
+            origin: &identity.origin,
+            standing: standing_name(identity.standing),
+        }
+    }
+}
+
+impl<'a> ConfiguredBody<'a> {
+    fn of(target: &'a ConfiguredTarget) -> Self {
+        let ConfiguredTarget { name, driver, origin, default } = target;
+        ConfiguredBody { name, driver, origin, default: *default }
+    }
+}
+
+impl<'a> DriverBody<'a> {
+    fn of(driver: &'a DriverSummary) -> Self {
+        DriverBody { kind: driver.kind, summary: driver.summary, powers: &driver.powers }
+    }
+}
+
+impl<'a> SettingBody<'a> {
+    fn of(setting: &'a ShownSetting) -> Self {
+        SettingBody { key: setting.key, value: setting.value.as_deref(), origin: &setting.origin }
     }
 }
 
@@ -235,6 +352,28 @@ fn direction_name(direction: Direction) -> &'static str {
         Direction::Upload => "upload",
         Direction::Download => "download",
     }
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Warned => "warned",
+        Verdict::Failed => "failed",
+        Verdict::Skipped => "skipped",
+    }
+}
+
+fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Accepted => "accepted",
+        Standing::Stored => "stored",
+        Standing::Expired => "expired",
+    }
+}
+
+/// A time in UTC, in whole seconds: tokens are told so.
+fn seconds(time: Timestamp) -> String {
+    format!("{time:.0}")
 }
 
 fn outcome_name(outcome: OutcomeKind) -> &'static str {

@@ -3,6 +3,7 @@
 //! [`Human`] writes lines for people to stderr and the URL to stdout; [`Json`] writes one JSON object a line to
 //! stdout and nothing else anywhere.
 
+mod answers;
 mod human;
 mod json;
 mod live;

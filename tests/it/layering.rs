@@ -19,7 +19,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("targets", &["target", "registry", "package", "app", "auth", "http", "event"]),
     ("deploy", &["app", "package", "target", "event"]),
     ("settings", &["auth", "http", "targets"]),
-    ("ui", &["event"]),
+    ("ui", &["event", "auth"]),
 ];
 
 /// Rooms that may use everything.

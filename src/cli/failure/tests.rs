@@ -94,12 +94,12 @@ fn other_failures_have_their_codes() {
 #[test]
 fn settings_failures_have_their_codes() {
     use crate::settings::{Key, Origin};
-    let given = Origin::Flag("--x");
+    let given = || Origin::Flag("--x");
     let table = [
-        (SettingsError::NotUnicode { origin: given }, 2),
-        (SettingsError::TokenAndLogin { token: given, login: given }, 2),
-        (SettingsError::HalfBindleLogin { given, missing: Key::BindlePassword }, 2),
-        (SettingsError::HalfHippoLogin { given, missing: Key::HippoPassword }, 4),
+        (SettingsError::NotUnicode { origin: given() }, 2),
+        (SettingsError::TokenAndLogin { token: given(), login: given() }, 2),
+        (SettingsError::HalfBindleLogin { given: given(), missing: Key::BindlePassword }, 2),
+        (SettingsError::HalfHippoLogin { given: given(), missing: Key::HippoPassword }, 4),
     ];
     for (error, code) in table {
         assert_eq!(Failure::from(error).code.number(), code);

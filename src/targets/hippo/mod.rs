@@ -4,10 +4,12 @@
 //! calls, `session.rs` the credential, `api.rs` the wire, `fault.rs` what failures mean, `readiness.rs` the look at the
 //! application itself.
 
+mod accounts;
 mod api;
 mod app_url;
 mod changes;
 mod client;
+mod examine;
 mod fault;
 mod names;
 mod observe;
@@ -23,6 +25,9 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::anyhow;
 use tokio::sync::OnceCell;
 use url::Url;
+
+pub use self::accounts::accounts;
+pub use self::examine::examine;
 
 use self::api::{Channel, JobStatus};
 use self::app_url::{AppUrl, plain};
@@ -112,7 +117,7 @@ impl HippoTarget {
             .map_err(|error| TargetError::new(fault::kind(error.kind), "set up the HTTP client").because(error))?;
         let hippo = Hippo::new(http.clone(), url.clone(), credential);
         Ok(HippoTarget {
-            info: TargetInfo { name: "hippo".to_owned(), driver: "hippo", endpoint: hippo.endpoint() },
+            info: TargetInfo { name: config.name_or("hippo"), driver: "hippo", endpoint: hippo.endpoint() },
             capabilities: Capabilities {
                 format: Format::Bindle,
                 name_rules: names::app_rules(settings.domain.is_some()),

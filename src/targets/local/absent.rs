@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Launch, Limits, Serving};
 
-use crate::target::{Context, ErrorKind, Target, TargetError};
+use crate::event::{Check, Verdict};
+use crate::target::{Context, ErrorKind, Examine, Finding, Target, TargetError};
 use crate::targets;
 
 /// Why there is no such target.
@@ -27,6 +28,24 @@ pub async fn stop(_config: &Config, _cancel: &CancellationToken) -> Result<Optio
 /// Why there is nothing to detach.
 pub fn detach() -> Result<(), TargetError> {
     Err(absent(ErrorKind::InvalidConfig))
+}
+
+/// Finds that there is no such target.
+pub fn examine(_config: &targets::Config) -> Box<dyn Examine> {
+    Box::new(Examination)
+}
+
+struct Examination;
+
+#[async_trait::async_trait]
+impl Examine for Examination {
+    async fn examine(&self, _cx: &Context, tell: &mut (dyn FnMut(Finding) + Send)) {
+        let error = absent(ErrorKind::Unsupported);
+        let detail = error.source.map(|source| source.to_string()).unwrap_or_default();
+        let check =
+            Check { name: "this program can serve".to_owned(), verdict: Verdict::Failed, detail, hints: error.hints };
+        tell(Finding { check, kind: Some(error.kind) });
+    }
 }
 
 fn absent(kind: ErrorKind) -> TargetError {

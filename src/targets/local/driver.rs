@@ -34,7 +34,7 @@ pub fn connect(config: &targets::Config) -> Result<Box<dyn Target>, TargetError>
     };
     let http = http::Client::new(&config.http)
         .map_err(|error| TargetError::new(ErrorKind::InvalidConfig, "set up the HTTP client").because(error))?;
-    Ok(Box::new(Local::new(local, http)))
+    Ok(Box::new(Local::new(config.name_or("local"), local, http)))
 }
 
 /// The data directory of this machine, and the server that goes with it.
@@ -50,11 +50,11 @@ struct Local {
 }
 
 impl Local {
-    fn new(config: &Config, http: http::Client) -> Local {
+    fn new(name: String, config: &Config, http: http::Client) -> Local {
         let paths = config.paths();
         let endpoint = paths.data.display().to_string();
         Local {
-            info: TargetInfo { name: "local".to_owned(), driver: "local", endpoint },
+            info: TargetInfo { name, driver: "local", endpoint },
             capabilities: Capabilities {
                 format: Format::Directory(Arc::new(engine::embedded::support())),
                 name_rules: names::rules(),

@@ -10,6 +10,7 @@ mod config;
 pub mod control;
 mod driver;
 pub mod engine;
+mod examine;
 mod fault;
 mod launch;
 pub mod lock;
@@ -27,6 +28,7 @@ pub mod store;
 
 pub use config::{Config, Launch, Limits, Serving};
 pub use driver::connect;
+pub use examine::examine;
 pub use serve::{detach, serve, stop};
 
 use paths::Paths;

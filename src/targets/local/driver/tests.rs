@@ -28,7 +28,7 @@ fn context() -> (Context, Arc<Heard>) {
 
 fn target(place: &Place) -> Local {
     let http = http::Client::new(&http::Config::default()).unwrap();
-    Local::new(&place.config("/bin/sh", &["-c", "echo 'cannot listen'; exit 5"]), http)
+    Local::new("local".to_owned(), &place.config("/bin/sh", &["-c", "echo 'cannot listen'; exit 5"]), http)
 }
 
 fn shop() -> AppName {
