@@ -35,6 +35,8 @@ const DEFAULT_CHANNEL: &str = "spin-deploy";
 pub struct Settings {
     /// The driver to deploy with.
     pub target: Setting<String>,
+    /// The application's name at the target; `None`: the manifest's.
+    pub app: Option<Setting<String>>,
     /// Hippo's channel.
     pub channel: Setting<String>,
     /// The channel's domain.
@@ -59,10 +61,23 @@ pub struct Settings {
     pub allow_insecure_credentials: Setting<bool>,
     /// Whether versions stay without build metadata.
     pub no_buildinfo: Setting<bool>,
+    /// Where logins are kept.
+    pub credential_store: Setting<CredentialStore>,
+    /// Which of the logins that `spin login` of old made is meant.
+    pub spin_environment: Option<Setting<String>>,
     /// What serving on this machine needs; `None`: another target was chosen.
     pub local: Option<Local>,
     /// What the user should know about how this was decided.
     pub notes: Vec<String>,
+}
+
+/// Where logins are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialStore {
+    /// In a file that the user alone can read.
+    File,
+    /// In the system's keyring.
+    Keyring,
 }
 
 impl Settings {
@@ -115,6 +130,9 @@ pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
         insecure: layers.switch(Key::Insecure)?,
         allow_insecure_credentials: layers.switch(Key::AllowInsecureCredentials)?,
         no_buildinfo: layers.switch(Key::NoBuildinfo)?,
+        app: layers.text(Key::App)?,
+        credential_store: credential_store(&layers)?,
+        spin_environment: layers.text(Key::SpinEnvironment)?,
         local,
         notes,
     })
@@ -123,6 +141,17 @@ pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
 /// Decides what serving on this machine needs, and nothing else.
 pub fn resolve_local(layers: &[Layer]) -> Result<Local, SettingsError> {
     Local::resolve(&Layers(layers))
+}
+
+fn credential_store(layers: &Layers<'_>) -> Result<Setting<CredentialStore>, SettingsError> {
+    let Some(Setting { value, origin }) = layers.text(Key::CredentialStore)? else {
+        return Ok(Setting::default_of(CredentialStore::File));
+    };
+    match value.as_str() {
+        "file" => Ok(Setting { value: CredentialStore::File, origin }),
+        "keyring" => Ok(Setting { value: CredentialStore::Keyring, origin }),
+        _ => Err(SettingsError::Unusable { origin, value, why: "is neither file nor keyring", example: "file" }),
+    }
 }
 
 fn address(layers: &Layers<'_>, key: Key) -> Result<Option<Setting<Url>>, SettingsError> {
