@@ -73,3 +73,27 @@ fn told(error: &Error) -> KeyringTrouble {
         error => error.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_keyring_says_is_passed_on_without_what_it_holds() {
+        let locked = Error::NoStorageAccess("it is locked".into());
+        assert_eq!(told(&locked).to_string(), "Couldn't access platform storage: it is locked");
+        for damaged in [Error::BadEncoding(b"s3cret".into()), Error::BadDataFormat(b"s3cret".into(), "s3cret".into())] {
+            let trouble = told(&damaged);
+            assert_eq!(
+                format!("{trouble} {trouble:?}"),
+                r#"its entry is damaged KeyringTrouble("its entry is damaged")"#
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_not_there_is_no_trouble() {
+        assert!(matches!(trouble(Error::NoEntry), Trouble::NoEntry));
+        assert!(matches!(trouble(Error::NoDefaultStore), Trouble::Other(_)));
+    }
+}
