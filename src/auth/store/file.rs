@@ -2,7 +2,8 @@
 //!
 //! The file has mode 0600. One that others may use, that belongs to another user, or that is a link or anything else but
 //! a file is refused, not mended: what others could read has to be given up, and what they could write is not ours.
-//! The directory may be open to others, which does not open the file, until something is kept; then it gets mode 0700. On Windows the user's profile protects both.
+//! The directory may be open to others, which does not open the file, until something is kept; then it gets mode 0700.
+//! On Windows the user's profile protects both.
 
 use std::fs;
 use std::io::{self, Write};

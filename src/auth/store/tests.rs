@@ -281,6 +281,17 @@ fn places_and_advice() {
     "#);
 }
 
+#[cfg(not(feature = "keyring"))]
+#[test]
+fn without_the_feature_keyrings_are_refused() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::keyring(directory.path().to_owned());
+    let change = store.update(&server("a"), |record| record.token = Some(token("t0")));
+    for error in [store.all().unwrap_err(), change.unwrap_err(), store.forget_all().unwrap_err()] {
+        assert!(matches!(error, StoreError::NoKeyring), "{error:?}");
+    }
+}
+
 #[cfg(unix)]
 mod on_unix {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
