@@ -8,7 +8,7 @@ use crate::app::Place;
 use crate::package::PackageId;
 use crate::target::{Phase, ReleaseId};
 
-const STEPS: [Step; 6] = [Step::Load, Step::Package, Step::Plan, Step::Publish, Step::Release, Step::Wait];
+const STEPS: [Step; 7] = [Step::Build, Step::Load, Step::Package, Step::Plan, Step::Publish, Step::Release, Step::Wait];
 
 fn place(line: usize, key: &str) -> Place {
     Place { file: PathBuf::from("spin.toml"), line, key: key.to_owned() }
