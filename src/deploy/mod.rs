@@ -104,11 +104,15 @@ pub async fn run(
 /// Reads the manifest and everything that it names.
 async fn load(cx: &Context, request: &Request) -> Result<Application, DeployError> {
     let stage = Stage::start(cx, Step::Load, request.from.display().to_string());
-    let from = request.from.clone();
-    let load = step::blocking(move || app::load(&app::find_manifest(&from)?));
-    let app = stage.watch(load).await?;
-    for warning in &app.warnings {
-        cx.report(Event::Warning { message: warning.clone() });
+    let (from, built) = (request.from.clone(), request.built);
+    let load = step::blocking(move || {
+        let app = app::load(&app::find_manifest(&from)?)?;
+        let stale = if built { Vec::new() } else { app::stale(&app) };
+        Ok::<_, app::LoadError>((app, stale))
+    });
+    let (app, stale) = stage.watch(load).await?;
+    for message in app.warnings.iter().cloned().chain(stale) {
+        cx.report(Event::Warning { message });
     }
     stage.finish(count(app.components.len(), "component"));
     stage.go_on(None)?;
