@@ -49,9 +49,7 @@ impl Builder {
         let child = self.command(&manifest).spawn().map_err(|error| self.not_run(&error))?;
         let status = self.until_it_ends(cx, child).await?;
         if !status.success() {
-            // Whatever stopped the build may have been meant for both.
-            let stopped = tokio::time::timeout(SAME_SIGNAL, cx.cancel.cancelled()).await.is_ok();
-            return Err(if stopped { cancelled() } else { self.failed(&manifest, status) });
+            return Err(self.why(cx, &manifest, status).await);
         }
         if cx.cancel.is_cancelled() {
             return Err(cancelled());
@@ -98,7 +96,11 @@ impl Builder {
         })
     }
 
-    fn failed(&self, manifest: &Path, status: ExitStatus) -> Failure {
+    /// Why a build did not end well: by itself, or because the user stopped it and us at once.
+    async fn why(&self, cx: &Context, manifest: &Path, status: ExitStatus) -> Failure {
+        if tokio::time::timeout(SAME_SIGNAL, cx.cancel.cancelled()).await.is_ok() {
+            return cancelled();
+        }
         let how = match status.code() {
             Some(code) => format!("with exit code {code}"),
             None => format!("by a signal ({status})"),
@@ -157,10 +159,35 @@ mod tests {
         assert!(in_any_directory(Path::new("bin/spin")).is_absolute());
     }
 
+    fn context() -> Context {
+        Context { reporter: Arc::new(Silent), cancel: CancellationToken::new() }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test(start_paused = true)]
+    async fn a_build_that_the_same_signal_has_ended_did_not_fail() {
+        use std::os::unix::process::ExitStatusExt;
+        let builder = Builder { spin: "spin".into(), origin: "--build" };
+        let (cx, manifest) = (context(), Path::new("spin.toml"));
+        let failed = builder.why(&cx, manifest, ExitStatus::from_raw(1 << 8)).await;
+        assert_eq!(failed.code, ExitCode::InvalidApplication);
+        assert_eq!(failed.message, "could not build spin.toml: spin build ended with exit code 1");
+        let killed = builder.why(&cx, manifest, ExitStatus::from_raw(9)).await;
+        assert!(killed.message.contains("ended by a signal (signal: 9"), "{}", killed.message);
+
+        let cancel = cx.cancel.clone();
+        let late = async {
+            tokio::time::sleep(SAME_SIGNAL / 2).await;
+            cancel.cancel();
+        };
+        let (stopped, ()) = tokio::join!(builder.why(&cx, manifest, ExitStatus::from_raw(2)), late);
+        assert_eq!(stopped.code, ExitCode::Cancelled);
+    }
+
     #[cfg(unix)]
     #[tokio::test(start_paused = true)]
     async fn a_build_that_does_not_heed_the_user_is_killed() {
-        let cx = Context { reporter: Arc::new(Silent), cancel: CancellationToken::new() };
+        let cx = context();
         cx.cancel.cancel();
         let builder = Builder { spin: "spin".into(), origin: "--build" };
         let child = Command::new("sleep").arg("600").spawn().unwrap();

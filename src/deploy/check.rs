@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn answers_are_judged() {
-        let table: [(Option<u16>, Result<u16, &str>, Option<&str>); 7] = [
+        type Case<'a> = (Option<u16>, Result<u16, &'a str>, Option<&'a str>);
+        let table: [Case<'_>; 7] = [
             (None, Ok(200), None),
             (None, Ok(299), None),
             (None, Ok(301), Some("GET /health answered 301, not 2xx")),

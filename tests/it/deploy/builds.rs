@@ -103,8 +103,8 @@ async fn ctrl_c_ends_the_build_and_the_run() {
     let pid = tokio::fs::read_to_string(&started).await.expect("the build says that it began");
     let build = Pid::from_raw(pid.trim().parse().expect("it is a process"));
     // The terminal tells both.
-    kill(build, Signal::SIGINT).expect("it runs");
     kill(program.pid(), Signal::SIGINT).expect("it runs");
+    kill(build, Signal::SIGINT).expect("it runs");
     let output = program.end().await.expect(130);
     assert!(output.stderr.contains("live now: what was live before; nothing was released"), "{}", output.stderr);
     assert!(kill(build, None).is_err(), "it has ended");

@@ -22,6 +22,10 @@ async fn an_application_under_another_name_stands_beside_the_first() {
     let again = named().run().await.expect(0);
     assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
     assert_eq!(stack.contents(), before);
+
+    // The very same package, once more.
+    Program::deploying(&app, &stack).args(&["--name", "shop-preview"]).run().await.expect(0);
+    assert_eq!(stack.running("shop-preview"), Some(version(&app)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
