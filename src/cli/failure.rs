@@ -154,6 +154,15 @@ impl From<DeployError> for Failure {
                     "if the address is not the application's, say how it is made: --app-url 'http://{domain}:8088'",
                 )
             }
+            DeployError::CheckFailed(unanswered, _) => {
+                let live = Some(released(&unanswered.release));
+                let hint = "run the same command again with a longer --timeout: what is uploaded stays";
+                Failure { live, logs: unanswered.logs, ..failure }.hint(hint)
+            }
+            DeployError::NoUrl { release, .. } => {
+                let failure = Failure { live: Some(released(&release)), ..failure };
+                failure.hint("say how the URL is made: --app-url 'http://{domain}:8088'").hint("leave out --check")
+            }
             DeployError::Cancelled { live, .. } => {
                 Failure { live, ..failure }.hint("run the same command again: it converges")
             }
@@ -178,7 +187,8 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::Target { step, source, .. } => target_code(*step, source.kind),
         DeployError::ReleaseFailed(_) => ExitCode::ReleaseFailed,
         DeployError::Replaced(_) => ExitCode::Conflict,
-        DeployError::NotReady(_) => ExitCode::OutcomeUnknown,
+        DeployError::NotReady(_) | DeployError::CheckFailed(..) => ExitCode::OutcomeUnknown,
+        DeployError::NoUrl { .. } => ExitCode::Usage,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
     }
 }
@@ -216,19 +226,21 @@ fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
         ErrorKind::Unreachable => match step {
             // Released, and sight was lost.
             Step::Wait => ExitCode::OutcomeUnknown,
-            Step::Load | Step::Package | Step::Plan | Step::Publish | Step::Release => ExitCode::Unreachable,
+            Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish | Step::Release => {
+                ExitCode::Unreachable
+            }
         },
         ErrorKind::Interrupted => match step {
             Step::Wait => ExitCode::OutcomeUnknown,
             Step::Publish => ExitCode::UploadFailed,
-            Step::Load | Step::Package | Step::Plan | Step::Release => ExitCode::Unreachable,
+            Step::Build | Step::Load | Step::Package | Step::Plan | Step::Release => ExitCode::Unreachable,
         },
         ErrorKind::Rejected | ErrorKind::NotFound => match step {
             Step::Wait => ExitCode::OutcomeUnknown,
             Step::Publish => ExitCode::UploadFailed,
             Step::Release => ExitCode::ReleaseRefused,
             // What answers is not what the target speaks to.
-            Step::Load | Step::Package | Step::Plan => ExitCode::Unreachable,
+            Step::Build | Step::Load | Step::Package | Step::Plan => ExitCode::Unreachable,
         },
     }
 }
@@ -288,7 +300,9 @@ fn target_hints(step: Step, kind: ErrorKind) -> Vec<String> {
 fn live_after(step: Step, kind: ErrorKind) -> Option<String> {
     let live = match (step, kind) {
         (_, ErrorKind::OutcomeUnknown) => "not known: the release was asked for, and sight was lost",
-        (Step::Load | Step::Package | Step::Plan | Step::Publish, _) => "what was live before; nothing was released",
+        (Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish, _) => {
+            "what was live before; nothing was released"
+        }
         (Step::Release, _) => return None,
         (Step::Wait, _) => "the new release, as far as the target was heard",
     };
@@ -297,14 +311,19 @@ fn live_after(step: Step, kind: ErrorKind) -> Option<String> {
 
 fn live(release: &Release, status: Option<&Status>) -> String {
     let answering = status.and_then(|status| status.version.as_ref()).filter(|version| **version != release.version);
-    let url = release.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
-    let name = match release.id.0 == release.version {
-        true => format!("release {}", release.id),
-        false => format!("release {} ({})", release.id, release.version),
-    };
+    let released = released(release);
     match answering {
-        Some(answering) => format!("{name}{url}, where {answering} still answers"),
-        None => format!("{name}{url}, which has not answered yet"),
+        Some(answering) => format!("{released}, where {answering} still answers"),
+        None => format!("{released}, which has not answered yet"),
+    }
+}
+
+/// A release by its name and its address.
+fn released(release: &Release) -> String {
+    let url = release.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+    match release.id.0 == release.version {
+        true => format!("release {}{url}", release.id),
+        false => format!("release {} ({}){url}", release.id, release.version),
     }
 }
 

@@ -19,6 +19,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -89,6 +90,8 @@ struct HippoTarget {
     bindle: Bindle,
     /// What `plan` saw last, for the `release` that follows it.
     seen: Mutex<Option<(Wish, State)>>,
+    /// The names of the packages that were made live here, by application: what answers calls itself so.
+    packages: Mutex<BTreeMap<AppName, String>>,
 }
 
 /// The Bindle server, and what is needed to speak to it. Its key is read when something is uploaded.
@@ -135,6 +138,7 @@ impl HippoTarget {
                 registry: OnceCell::new(),
             },
             seen: Mutex::new(None),
+            packages: Mutex::default(),
         })
     }
 
@@ -169,6 +173,13 @@ impl HippoTarget {
         (seen.0 == *wish).then_some(seen.1)
     }
 
+    /// What the application calls itself when it is asked: its package's name, which is its own where nobody chose
+    /// another one.
+    fn answers_as(&self, app: &AppName) -> String {
+        let packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
+        packages.get(app).unwrap_or(&app.0).clone()
+    }
+
     /// The release that a look showed.
     fn current(&self, state: &State) -> Option<Release> {
         let channel = state.as_ref()?.channel.as_ref()?;
@@ -180,15 +191,16 @@ impl HippoTarget {
         Some(Release { id: ReleaseId(version.clone()), version, url: url.as_ref().map(plain), changes: Vec::new() })
     }
 
-    /// The channel of an application, whatever its package; `None`: there is no such app or channel.
-    async fn find_channel(&self, cx: &Context, app: &AppName) -> Result<Option<Channel>, TargetError> {
+    /// The channel of an application and the name of its package, whatever that is; `None`: there is no such app or
+    /// channel.
+    async fn find_channel(&self, cx: &Context, app: &AppName) -> Result<Option<(Channel, String)>, TargetError> {
         let operation = || format!("look up app {app}");
         let apps = self.hippo.apps(cx, &app.0).await.map_err(|error| self.hippo.fail_first(operation(), error))?;
         let several = |several| fault::several(several, operation());
         let Some(found) = changes::find_app(&apps, &app.0).map_err(several)? else { return Ok(None) };
         let Some(channel) = changes::find_channel(found, &self.channel).map_err(several)? else { return Ok(None) };
         match self.hippo.channel(cx, &channel.id).await {
-            Ok(channel) => Ok(Some(channel)),
+            Ok(channel) => Ok(Some((channel, found.storage_id.clone()))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.hippo.fail(format!("read channel {}", self.channel), error)),
         }
@@ -196,7 +208,7 @@ impl HippoTarget {
 
     /// Everything that Hippo, Nomad and the application itself say.
     async fn full_status(&self, cx: &Context, app: &AppName) -> Result<Status, TargetError> {
-        let Some(channel) = self.find_channel(cx, app).await? else {
+        let Some((channel, package)) = self.find_channel(cx, app).await? else {
             let detail = format!("Hippo has no app {app} with a channel {}", self.channel);
             return Ok(Status { phase: Phase::Absent, version: None, detail: Some(detail) });
         };
@@ -204,7 +216,7 @@ impl HippoTarget {
         let job =
             job.map_err(|error| self.hippo.fail(format!("ask for the job of channel {}", channel.name), error))?;
         let recorded = ChannelState::read(&channel).version;
-        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref(), &app.0).await?;
+        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref(), &package).await?;
         let mut status = judge(sight, recorded.as_deref());
         let answers = matches!(status.phase, Phase::Ready(_));
         if recorded.is_none() && !answers {
@@ -260,6 +272,8 @@ impl Target for HippoTarget {
 
     async fn release(&self, cx: &Context, app: &AppName, artifact: &Artifact) -> Result<Release, TargetError> {
         let wish = self.wish(app, &artifact.package);
+        let package = artifact.package.name.clone();
+        self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), package);
         let observer = self.observer(&wish);
         let state = match self.recall(&wish) {
             Some(state) => state,
@@ -272,7 +286,8 @@ impl Target for HippoTarget {
         match look {
             Look::Quick(release) => {
                 let url = release.url.as_deref().and_then(|url| Url::parse(url).ok());
-                Ok(judge(readiness::look(cx, &self.http, url.as_ref(), &app.0).await?, Some(&release.version)))
+                let sight = readiness::look(cx, &self.http, url.as_ref(), &self.answers_as(app)).await?;
+                Ok(judge(sight, Some(&release.version)))
             }
             Look::Full => self.full_status(cx, app).await,
         }
@@ -286,7 +301,7 @@ impl Target for HippoTarget {
 #[async_trait::async_trait]
 impl Logs for HippoTarget {
     async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError> {
-        let Some(channel) = self.find_channel(cx, app).await? else {
+        let Some((channel, _)) = self.find_channel(cx, app).await? else {
             return Err(TargetError::new(ErrorKind::NotFound, format!("read the logs of app {app}"))
                 .because(anyhow!("Hippo has no app {app} with a channel {}", self.channel)));
         };
