@@ -38,7 +38,7 @@ struct HippoAccounts {
 
 impl HippoAccounts {
     fn hippo(&self, credential: Option<Credential>) -> Hippo {
-        Hippo::new(self.http.clone(), self.url.clone(), credential)
+        Hippo::new(self.http.clone(), self.url.clone(), credential).single(None)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Typed calls to Hippo's API, v0.19 and newer. Facts: `deislabs/hippo src/Web/Api@v0.20.2`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
@@ -44,9 +45,10 @@ impl Hippo {
         Hippo { base, session }
     }
 
-    /// The same, but each request is sent once only and has to be answered soon: for looks at how things are.
-    pub fn brisk(self) -> Hippo {
-        Hippo { session: self.session.brisk(), ..self }
+    /// The same, but each request is sent once only and waits so long for its answer (`None`: as long as any). For looks
+    /// at how things are, and for people who wait: they can ask again.
+    pub fn single(self, patience: Option<Duration>) -> Hippo {
+        Hippo { session: self.session.single(patience), ..self }
     }
 
     /// The address, safe to print, without a trailing slash.

@@ -15,7 +15,6 @@ use super::api::{Problem, TokenInfo, UserAndPassword};
 use super::fault::{ApiError, Refusal};
 use crate::auth::{Credential, Login, Secret};
 use crate::event::Event;
-use crate::http::inspect::PATIENCE;
 use crate::http::{Body, Client, HttpError, Repeat, Request, Response, RetryNotice};
 use crate::target::Context;
 
@@ -111,19 +110,20 @@ pub struct Session {
     credential: Option<Credential>,
     token: Mutex<Option<Token>>,
     accepted: AtomicBool,
-    is_brisk: bool,
+    is_single: bool,
+    patience: Option<Duration>,
 }
 
 impl Session {
     /// A session that has not begun: the first call logs in.
     pub fn new(http: Client, login_url: Url, credential: Option<Credential>) -> Session {
         let (token, accepted) = (Mutex::new(None), AtomicBool::new(false));
-        Session { http, login_url, credential, token, accepted, is_brisk: false }
+        Session { http, login_url, credential, token, accepted, is_single: false, patience: None }
     }
 
-    /// The same, but each request is sent once only and has to be answered soon: for looks at how things are.
-    pub fn brisk(self) -> Session {
-        Session { is_brisk: true, ..self }
+    /// The same, but each request is sent once only and waits so long for its answer (`None`: as long as any).
+    pub fn single(self, patience: Option<Duration>) -> Session {
+        Session { is_single: true, patience, ..self }
     }
 
     /// Whether there is no credential.
@@ -193,8 +193,8 @@ impl Session {
         }
         let report = |notice| cx.report(retrying(notice));
         let mut request = call.request(authorization);
-        if self.is_brisk {
-            request = Request { repeat: Repeat::Never, patience: Some(PATIENCE), ..request };
+        if self.is_single {
+            request = Request { repeat: Repeat::Never, patience: self.patience, ..request };
         }
         let answer = self.http.send(request, &report);
         let grace = if call.method == Method::GET { Duration::ZERO } else { GRACE };

@@ -10,6 +10,7 @@ use super::server::{self, Labels};
 use super::{Tools, in_time};
 use crate::auth::Credential;
 use crate::http::Response;
+use crate::http::inspect::PATIENCE;
 use crate::target::{Context, ErrorKind, TargetError};
 use crate::targets;
 use crate::targets::hippo::accounts::credential_refused;
@@ -45,7 +46,7 @@ pub async fn look(cx: &Context, tools: &Tools, config: &targets::Config, notes: 
         return None;
     };
     let credential = config.hippo.credential.clone();
-    let hippo = Hippo::new(tools.http.clone(), url.clone(), credential.clone()).brisk();
+    let hippo = Hippo::new(tools.http.clone(), url.clone(), credential.clone()).single(Some(PATIENCE));
     look_at_health(cx, &hippo, notes).await;
     if check_readability(url, &config.http).is_err() {
         notes.skipped(KNOWS, "a password or token would go over plain http");
