@@ -84,7 +84,18 @@ async fn accounts_and_tokens() {
     for (name, password) in [("bob", "secret1"), ("bad name!", "secret1"), ("", ""), (&long, "short"), ("carol", "")] {
         refused += &bench.register(name, password, None).await;
     }
-    insta::assert_snapshot!(refused);
+    insta::assert_snapshot!(refused, @r#"
+    Rejected: register bob at Hippo at HIPPO
+      UserName: The specified username already exists.
+    Rejected: register bad name! at Hippo at HIPPO
+      UserName: The username cannot contain special characters
+    Rejected: register  at Hippo at HIPPO
+      Password: The password cannot be empty; Password: The password must be at least 6 characters long; UserName: The username cannot be empty
+    Rejected: register xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx at Hippo at HIPPO
+      Password: The password must be at least 6 characters long; UserName: The username cannot be longer than 64 characters
+    Rejected: register carol at Hippo at HIPPO
+      Password: The password cannot be empty; Password: The password must be at least 6 characters long
+    "#);
 
     let token = bench.accounts.log_in(&bench.cx, &login("bob", "secret1")).await.unwrap();
     assert_eq!(token.username.as_deref(), Some("bob"));
@@ -100,7 +111,22 @@ async fn accounts_and_tokens() {
     for (name, password) in [("bob", "wrong"), ("nobody", "wrong"), ("BOB", "secret1"), ("bob", "")] {
         refused += &bench.log_in(name, password).await;
     }
-    insta::assert_snapshot!(refused);
+    insta::assert_snapshot!(refused, @r#"
+    Unauthenticated: log in to Hippo at HIPPO as bob
+      Credentials are not valid: POST HIPPO/api/auth-tokens: it answered 400 Bad Request: Login failed.; Credentials are not valid.
+      > check the name (case matters; `--hippo-username NAME` or HIPPO_USERNAME) and the password (HIPPO_PASSWORD)
+    Unauthenticated: log in to Hippo at HIPPO as nobody
+      Account does not exist: POST HIPPO/api/auth-tokens: it answered 400 Bad Request: Login failed.; Account does not exist.
+      > check the name (case matters; `--hippo-username NAME` or HIPPO_USERNAME) and the password (HIPPO_PASSWORD)
+      > spin-deploy login --hippo-url HIPPO --register
+    Unauthenticated: log in to Hippo at HIPPO as BOB
+      Account does not exist: POST HIPPO/api/auth-tokens: it answered 400 Bad Request: Login failed.; Account does not exist.
+      > check the name (case matters; `--hippo-username NAME` or HIPPO_USERNAME) and the password (HIPPO_PASSWORD)
+      > spin-deploy login --hippo-url HIPPO --register
+    Unauthenticated: log in to Hippo at HIPPO as bob
+      Credentials are not valid: POST HIPPO/api/auth-tokens: it answered 400 Bad Request: Login failed.; Credentials are not valid.
+      > check the name (case matters; `--hippo-username NAME` or HIPPO_USERNAME) and the password (HIPPO_PASSWORD)
+    "#);
     for _ in 0..6 {
         bench.log_in("bob", "wrong").await;
     }
@@ -124,7 +150,32 @@ async fn refused_tokens() {
         refused += &bench.check(token).await;
         assert!(!refused.contains(token), "{refused}");
     }
-    insta::assert_snapshot!(refused);
+    insta::assert_snapshot!(refused, @r#"
+    Unauthenticated: ask Hippo at HIPPO who we are
+      GET HIPPO/api/apps: it answered 401 Unauthorized
+      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
+      > spin-deploy login --hippo-url HIPPO
+    Interrupted: ask Hippo at HIPPO who we are
+      GET HIPPO/api/apps: it answered 500 Internal Server Error: An error occurred while processing your request.
+      > a 500 to the very first request can mean that Hippo no longer knows the token's user: get a new token, or `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...` and unset HIPPO_TOKEN
+      > run the same command again: what is done already is not done twice
+    Unauthenticated: ask Hippo at HIPPO who we are
+      GET HIPPO/api/apps: it answered 401 Unauthorized
+      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
+      > spin-deploy login --hippo-url HIPPO
+    Interrupted: ask Hippo at HIPPO who we are
+      GET HIPPO/api/apps: it answered 500 Internal Server Error: An error occurred while processing your request.
+      > a 500 to the very first request can mean that Hippo no longer knows the token's user: get a new token, or `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...` and unset HIPPO_TOKEN
+      > run the same command again: what is done already is not done twice
+    Unauthenticated: ask Hippo at HIPPO who we are
+      GET HIPPO/api/apps: it answered 401 Unauthorized
+      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
+      > spin-deploy login --hippo-url HIPPO
+    Unauthenticated: ask Hippo at HIPPO who we are
+      GET HIPPO/api/apps: it answered 401 Unauthorized
+      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
+      > spin-deploy login --hippo-url HIPPO
+    "#);
     assert_eq!(bench.hippo.take_requests().len(), tokens.len(), "each is asked once");
 
     let refused = bench.register("eve", "secret1", Some(&credential(&unknown_user))).await;
@@ -138,19 +189,32 @@ async fn registration_closed() {
     let bench = Bench::start(RegistrationMode::Closed).await;
     let admin = credential(&bench.hippo.token_of("admin"));
     let nobody = bench.register("bob", "secret1", None).await;
-    insta::assert_snapshot!(nobody);
+    insta::assert_snapshot!(nobody, @r#"
+    PermissionDenied: register bob at Hippo at HIPPO
+      POST HIPPO/api/accounts: it answered 403 Forbidden: Forbidden; registration closed
+      > ask an administrator of Hippo for an account
+    "#);
     assert_eq!(bench.register("bob", "secret1", Some(&admin)).await, nobody);
 }
 
 #[tokio::test]
 async fn registration_administrators() {
     let bench = Bench::start(RegistrationMode::AdministratorOnly).await;
-    insta::assert_snapshot!(bench.register("bob", "secret1", None).await);
+    insta::assert_snapshot!(bench.register("bob", "secret1", None).await, @r#"
+    PermissionDenied: register bob at Hippo at HIPPO
+      POST HIPPO/api/accounts: it answered 403 Forbidden: Forbidden; only administrators are allowed to register new accounts
+      > ask an administrator of Hippo for an account
+      > as an administrator log in first: spin-deploy login --hippo-url HIPPO
+    "#);
     let admin = Credential::Password(login("admin", "Admin-Pass1"));
     assert_eq!(bench.register("bob", "secret1", Some(&admin)).await, "ok\n");
     let token = bench.accounts.log_in(&bench.cx, &login("bob", "secret1")).await.unwrap();
     let bob = Credential::Token(token.secret);
-    insta::assert_snapshot!(bench.register("eve", "secret1", Some(&bob)).await);
+    insta::assert_snapshot!(bench.register("eve", "secret1", Some(&bob)).await, @r#"
+    PermissionDenied: register eve at Hippo at HIPPO
+      POST HIPPO/api/accounts: it answered 403 Forbidden: Forbidden; only administrators are allowed to register new accounts
+      > ask an administrator of Hippo for an account
+    "#);
 }
 
 /// What lies in a Bindle server's store.

@@ -66,7 +66,24 @@ async fn all_is_well_and_nothing_is_changed() {
     upload(&stack.bindle, "shop").await;
     let before = stack.contents();
     let told = examine(settings(&stack)).await;
-    insta::assert_snapshot!(show(&told, &stack));
+    insta::assert_snapshot!(show(&told, &stack), @r#"
+    + the settings are complete: channel spin-deploy
+    + Hippo's name resolves: 127.0.0.1
+    + Hippo takes connections: HIPPO
+    + Hippo answers: http://HIPPO
+    + Hippo's database is well: 
+    + Hippo's Bindle server is well: 
+    + Hippo's Nomad is well: 
+    + Hippo's clock agrees: 
+    + Hippo knows us: as admin
+    + the Bindle server's name resolves: 127.0.0.1
+    + the Bindle server takes connections: BINDLE
+    + the Bindle server answers: http://BINDLE/v1
+    + the Bindle server takes us: 
+    + the Bindle server's generation: 0.8, it tells of no keys
+    - the signing key can be used: there is none
+    + Hippo reads this Bindle server: both have shop
+    "#);
     assert_eq!(stack.contents(), before);
 }
 
@@ -76,17 +93,24 @@ async fn an_empty_bindle_server_of_0_9_and_a_key() {
     let bindle = BindleServer::builder(Generation::V0_9).trust(&key.keyring()).start();
     let stack = Stack::of(bindle, fake::Generation::V0_20).await;
     let without = examine(settings(&stack)).await;
-    insta::assert_snapshot!(show(&without[11..], &stack));
+    insta::assert_snapshot!(show(&without[11..], &stack), @r#"
+    + the Bindle server answers: http://BINDLE/v1
+    + the Bindle server takes us: 
+    + the Bindle server's generation: 0.9 or newer, it signs as Host <host@example.com>
+    ! the signing key can be used: there is none, and servers from 0.9 on want signed invoices by default
+      > --signing-key FILE
+    - Hippo reads this Bindle server: there are no bindles yet
+    "#);
 
     let file = tempfile::NamedTempFile::new().unwrap();
     key.write_secret_file(file.path());
     let with = examine(hippo::Config { signing_key: Some(file.path().to_owned()), ..settings(&stack) }).await;
-    assert_eq!(with[13].check.detail, "Dana Dev <dana@example.com>");
+    assert_eq!(with[14].check.detail, "Dana Dev <dana@example.com>");
 
     std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let exposed = examine(hippo::Config { signing_key: Some(file.path().to_owned()), ..settings(&stack) }).await;
     assert_eq!(failures(&exposed), [("the signing key can be used", ErrorKind::InvalidConfig)]);
-    assert_eq!(exposed[13].check.hints, [format!("chmod 600 {}", file.path().display())]);
+    assert_eq!(exposed[14].check.hints, [format!("chmod 600 {}", file.path().display())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,24 +142,35 @@ async fn hippo_reads_another_bindle_server() {
     let other = BindleServer::builder(Generation::V0_8).start();
     upload(&other, "web").await;
     let told = examine(hippo::Config { bindle_url: Some(other.url().parse().unwrap()), ..settings(&stack) }).await;
-    insta::assert_snapshot!(show(&told[14..], &stack));
+    insta::assert_snapshot!(show(&told[15..], &stack), @r#"
+    - the signing key can be used: there is none
+    x Hippo reads this Bindle server: it does not see web [InvalidConfig]
+      > give the Bindle server that Hippo reads: `--bindle-server URL` (Hippo has it in its setting ConnectionStrings:Bindle)
+    "#);
 
     // The other way round, and names that both have.
     upload(&stack.bindle, "shop").await;
     upload(&stack.bindle, "web").await;
     let told = examine(hippo::Config { bindle_url: Some(other.url().parse().unwrap()), ..settings(&stack) }).await;
     assert_eq!(failures(&told), [("Hippo reads this Bindle server", ErrorKind::InvalidConfig)]);
-    assert_eq!(told[14].check.detail, "it sees shop, which the Bindle server does not have");
+    assert_eq!(told[15].check.detail, "it sees shop, which the Bindle server does not have");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_we_are() {
     let stack = Stack::start().await;
     let nobody = examine(hippo::Config { credential: None, ..settings(&stack) }).await;
-    insta::assert_snapshot!(show(&nobody[8..9], &stack));
+    insta::assert_snapshot!(show(&nobody[8..9], &stack), @r#"
+    x Hippo knows us: there is no login for it [Unauthenticated]
+      > spin-deploy login --hippo-url http://HIPPO
+    "#);
     let token = Credential::Token(Secret::new("canary"));
     let told = examine(hippo::Config { credential: Some(token), ..settings(&stack) }).await;
-    insta::assert_snapshot!(show(&told[8..9], &stack));
+    insta::assert_snapshot!(show(&told[8..9], &stack), @r#"
+    x Hippo knows us: GET http://HIPPO/api/apps: it answered 401 Unauthorized [Unauthenticated]
+      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
+      > spin-deploy login --hippo-url http://HIPPO
+    "#);
     assert!(!format!("{told:?}").contains("canary"));
     let password = Credential::Password(Login { username: USER.into(), password: Secret::new("canary") });
     let told = examine(hippo::Config { credential: Some(password), ..settings(&stack) }).await;
@@ -163,7 +198,26 @@ async fn a_bindle_server_that_wants_a_login() {
 async fn without_settings_and_with_nobody_at_the_addresses() {
     let stack = Stack::start().await;
     let told = examine(hippo::Config { channel: "spin-deploy".into(), ..Default::default() }).await;
-    insta::assert_snapshot!(show(&told, &stack));
+    insta::assert_snapshot!(show(&told, &stack), @r#"
+    x the settings are complete: no address of Hippo (`--hippo-url`, HIPPO_URL) and no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL) [InvalidConfig]
+      > export HIPPO_URL=https://hippo.example.com
+      > export BINDLE_SERVER_URL=https://bindle.example.com/v1
+    - Hippo's name resolves: there is no usable address
+    - Hippo takes connections: there is no usable address
+    - Hippo answers: there is no usable address
+    - Hippo's database is well: there is no usable address
+    - Hippo's Bindle server is well: there is no usable address
+    - Hippo's Nomad is well: there is no usable address
+    - Hippo's clock agrees: there is no usable address
+    - Hippo knows us: there is no usable address
+    - the Bindle server's name resolves: there is no usable address
+    - the Bindle server takes connections: there is no usable address
+    - the Bindle server answers: there is no usable address
+    - the Bindle server takes us: there is no usable address
+    - the Bindle server's generation: there is no usable address
+    - the signing key can be used: there is none
+    - Hippo reads this Bindle server: Hippo cannot be asked
+    "#);
 
     let gone = FakeHippo::builder().start().await.unwrap().url().to_owned();
     let told = examine(hippo::Config { url: Some(gone.parse().unwrap()), ..settings(&stack) }).await;

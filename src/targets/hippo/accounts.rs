@@ -129,12 +129,11 @@ fn registration_failed(hippo: &Hippo, login: &Login, has_credential: bool, error
 
 /// Hippo does not take a credential, or could not be asked.
 pub(super) fn credential_refused(hippo: &Hippo, error: ApiError) -> TargetError {
+    // Of a token whose user is gone Hippo says 500.
+    let may_help = error.kind() == ErrorKind::Unauthenticated || error.status() == Some(500);
     let failure = hippo.fail_first(format!("ask Hippo at {} who we are", hippo.endpoint()), error);
     let login = hippo.login_command();
-    match failure.kind {
-        ErrorKind::Unauthenticated if !failure.hints.contains(&login) => failure.hint(login),
-        _ => failure,
-    }
+    if may_help && !failure.hints.contains(&login) { failure.hint(login) } else { failure }
 }
 
 /// How a Bindle server takes us: as somebody where `is_somebody`.
