@@ -38,7 +38,7 @@ use self::observe::Observer;
 use self::readiness::Sight;
 use self::release::Releasing;
 use crate::auth::{Credential, Login};
-use crate::http::{Client, is_loopback};
+use crate::http::{self, Client, is_loopback};
 use crate::package::{Format, Package, PackageId};
 use crate::registry::bindle::{BindleRegistry, RegistryError};
 use crate::target::{
@@ -113,12 +113,9 @@ impl HippoTarget {
         check_scheme(bindle_url, "--bindle-server")?;
         let app_url = check_names(settings)?.unwrap_or_else(|| AppUrl::with_scheme(url.scheme()));
         let credential = settings.credential.clone().ok_or_else(missing_credential)?;
-        if url.scheme() == "http" && !is_loopback(url) && !config.http.allow_insecure_credentials {
-            return Err(readable_credential(url));
-        }
-        let http = Client::new(&config.http)
-            .map_err(|error| TargetError::new(fault::kind(error.kind), "set up the HTTP client").because(error))?;
-        let hippo = Hippo::new(http.clone(), url.clone(), credential);
+        check_readability(url, &config.http)?;
+        let http = http_client(&config.http)?;
+        let hippo = Hippo::new(http.clone(), url.clone(), Some(credential));
         Ok(HippoTarget {
             info: TargetInfo { name: config.name_or("hippo"), driver: "hippo", endpoint: hippo.endpoint() },
             capabilities: Capabilities {
@@ -259,7 +256,7 @@ impl Target for HippoTarget {
     }
 
     async fn publish(&self, cx: &Context, package: &Package) -> Result<Artifact, TargetError> {
-        let failed = |error| fault::of_registry(error, &package.id.to_string());
+        let failed = |error| fault::of_registry(error, format!("upload {} to the Bindle server", package.id));
         let registry = self.registry().await.map_err(failed)?;
         let uploaded = registry.push(package, cx.reporter.as_ref(), &cx.cancel).await.map_err(failed)?;
         Ok(Artifact {
@@ -351,16 +348,26 @@ fn last_lines(mut lines: Vec<String>, count: usize) -> Vec<String> {
     tail.into_iter().map(|line| line.chars().take(MAX_LOG_LINE).collect()).collect()
 }
 
+/// What is missing where Hippo's address is, and what to do about it.
+const NO_HIPPO: (&str, &str) =
+    ("no address of Hippo (`--hippo-url`, HIPPO_URL)", "export HIPPO_URL=https://hippo.example.com");
+
+/// The same of the Bindle server's.
+const NO_BINDLE: (&str, &str) = (
+    "no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL)",
+    "export BINDLE_SERVER_URL=https://bindle.example.com/v1",
+);
+
 fn missing_address(settings: &Config) -> TargetError {
     let mut missing = Vec::new();
     let mut hints = Vec::new();
     if settings.url.is_none() {
-        missing.push("no address of Hippo (`--hippo-url`, HIPPO_URL)");
-        hints.push("export HIPPO_URL=https://hippo.example.com".to_owned());
+        missing.push(NO_HIPPO.0);
+        hints.push(NO_HIPPO.1.to_owned());
     }
     if settings.bindle_url.is_none() {
-        missing.push("no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL)");
-        hints.push("export BINDLE_SERVER_URL=https://bindle.example.com/v1".to_owned());
+        missing.push(NO_BINDLE.0);
+        hints.push(NO_BINDLE.1.to_owned());
     }
     let reason = anyhow!(missing.join(" and "));
     TargetError { hints, ..TargetError::new(ErrorKind::InvalidConfig, "connect to Hippo").because(reason) }
@@ -375,11 +382,19 @@ fn missing_credential() -> TargetError {
         .hint("export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...")
 }
 
+fn http_client(config: &http::Config) -> Result<Client, TargetError> {
+    Client::new(config)
+        .map_err(|error| TargetError::new(fault::kind(error.kind), "set up the HTTP client").because(error))
+}
+
 /// The client holds back tokens by itself, but cannot know that a login's body holds a password.
-fn readable_credential(url: &Url) -> TargetError {
+fn check_readability(url: &Url, config: &http::Config) -> Result<(), TargetError> {
+    if url.scheme() != "http" || is_loopback(url) || config.allow_insecure_credentials {
+        return Ok(());
+    }
     let host = url.host_str().unwrap_or_default();
-    invalid(format!("a password or token would go to {host} over plain http, where it can be read"))
-        .hint("use the https address, or allow it: `--allow-insecure-credentials`")
+    Err(invalid(format!("a password or token would go to {host} over plain http, where it can be read"))
+        .hint("use the https address, or allow it: `--allow-insecure-credentials`"))
 }
 
 fn check_scheme(url: &Url, flag: &str) -> Result<(), TargetError> {

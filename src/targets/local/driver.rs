@@ -394,7 +394,7 @@ fn removed(record: &Record) -> Vec<Change> {
 }
 
 /// What to say of a server that another version of this program runs.
-fn other_version(info: &ServerInfo) -> Option<String> {
+pub fn other_version(info: &ServerInfo) -> Option<String> {
     const OURS: &str = env!("CARGO_PKG_VERSION");
     let ServerInfo { version, pid, .. } = info;
     (version != OURS).then(|| {
