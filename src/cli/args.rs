@@ -11,11 +11,19 @@ use semver::BuildMetadata;
 use crate::settings::{Key, Layer, Origin};
 use crate::ui::Verbosity;
 
+/// How it is used.
+pub const EXAMPLES: &[&str] = &[
+    "spin-deploy --target local",
+    "spin-deploy login --hippo-url https://hippo.test --bindle-server https://bindle.test/v1",
+    "spin-deploy --hippo-url https://hippo.test --bindle-server https://bindle.test/v1",
+];
+
 /// What stands below the options.
 pub const AFTER_HELP: &str = "\
 Examples:
   spin-deploy --target local
-  HIPPO_TOKEN=… spin-deploy --hippo-url https://hippo.test --bindle-server https://bindle.test/v1
+  spin-deploy login --hippo-url https://hippo.test --bindle-server https://bindle.test/v1
+  spin-deploy --hippo-url https://hippo.test --bindle-server https://bindle.test/v1
 
 Exit codes: 0 live · 2 usage · 3 application · 4 login · 5 network · 6 upload · 7, 8 release ·
 9 unknown · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.";

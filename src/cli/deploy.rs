@@ -12,11 +12,13 @@ use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::{Environment, VARIABLES};
 use crate::settings::{Key, Layer, Local, Setting, Settings};
-use crate::target::{Context, TargetError};
+use crate::target::Context;
 use crate::targets::{self, DRIVERS, Driver};
 
 use super::args::DeployArgs;
 use super::decide::{self, Ask};
+use super::first_contact::{self, Purpose};
+use super::former;
 use super::machine::{block_on, machine, own_directories};
 use super::signals::{self, Stop};
 use super::watch::Watch;
@@ -34,6 +36,8 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     }
     let given = args.layer();
     let settings = decide::settings(flags, &args.application.from, environment)?;
+    first_contact::refuse(&settings, Purpose::Deploy)?;
+    former::heed(&args.former, watch.as_ref())?;
     let package = packaging(args, &settings, watch.as_ref())?;
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
@@ -82,19 +86,10 @@ async fn connect_and_deploy(
     request: &Request,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let target = (driver.connect)(config).map_err(|error| without_hippo(driver, config, error))?;
+    let target = (driver.connect)(config)?;
     let client = Client::new(&config.http)?;
     let fetch = Downloader { client, cache: cache(), reporter: Arc::clone(&cx.reporter) };
     Ok(deploy::run(cx, target.as_ref(), &fetch, request).await?)
-}
-
-/// Where nothing is said of Hippo, the default, another target may be what is wanted.
-fn without_hippo(driver: &Driver, config: &targets::Config, error: TargetError) -> Failure {
-    let failure = Failure::from(error);
-    match driver.kind == "hippo" && config.hippo.url.is_none() && config.hippo.bindle_url.is_none() {
-        true => failure.hint("to serve it on this machine: spin-deploy --target local"),
-        false => failure,
-    }
 }
 
 /// What is known when everything was dropped.
@@ -121,7 +116,7 @@ fn cache() -> PathBuf {
 }
 
 /// The driver that `--target` names.
-fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
+pub fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
     if let Some(driver) = targets::find(&target.value) {
         return Ok(driver);
     }
@@ -134,7 +129,7 @@ fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
 }
 
 /// Refuses flags that mean nothing to the target; variables may be there for another command.
-fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Failure> {
+pub fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Failure> {
     let of_another = |key: &Key| flags.has(*key) && key.target().is_some_and(|target| target != driver.kind);
     let Some(key) = Key::ALL.iter().copied().find(of_another) else { return Ok(()) };
     let meant = key.target().unwrap_or_default();

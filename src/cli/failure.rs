@@ -204,7 +204,7 @@ fn package_code(error: &PackageError) -> ExitCode {
 }
 
 /// What a target's failure means at a step. Until the release was asked for, nothing was changed.
-fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
+pub fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
     match kind {
         ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => ExitCode::Unauthenticated,
         ErrorKind::Conflict => ExitCode::Conflict,

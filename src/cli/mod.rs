@@ -10,6 +10,8 @@ mod deploy;
 mod doctor;
 mod exit_code;
 mod failure;
+mod first_contact;
+mod former;
 mod logging;
 mod login;
 mod logout;
@@ -117,8 +119,8 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
         Some(Command::Doctor(args)) => {
             run(&args.asking.output, environment, streams, |watch| doctor::run(&args, environment, watch))
         }
-        Some(Command::Completions(args)) => completions::run(args.shell, command, streams),
-        Some(Command::Man) => man::run(command, streams),
+        Some(Command::Completions(args)) => completions::run(args.shell, streams),
+        Some(Command::Man) => man::run(streams),
     }
 }
 
@@ -196,6 +198,17 @@ fn not_parsed(error: &clap::Error, args: &[OsString], environment: &Environment,
     // There is no better place to complain about it.
     let _ = ui::write(sink, &text);
     code
+}
+
+/// Prints what was asked for, whole. Where it cannot be written, that is a failure: there is nothing else to it.
+fn print(text: &str, mut streams: Streams) -> ExitCode {
+    let Err(error) = ui::write(&mut streams.out, text) else { return ExitCode::Success };
+    let mut failure = Failure::new(ExitCode::Usage, "could not write to standard output");
+    failure.causes.push(error.to_string());
+    let failure = failure.hint("make room, or write to another place");
+    let look = ui::Look { verbosity: ui::Verbosity::Normal, colour: false, moving: false, timestamps: None };
+    Human::new(streams, look).report(failure.event());
+    failure.code
 }
 
 /// The value of an option in arguments that could not be parsed, as well as can be told.

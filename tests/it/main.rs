@@ -12,5 +12,6 @@ mod local;
 mod pipeline;
 mod program;
 mod registry;
+mod scripts;
 mod support;
 mod transcripts;
