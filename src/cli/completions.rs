@@ -6,15 +6,31 @@ use clap_complete::Shell;
 use super::{Cli, ExitCode, NAME, print};
 use crate::ui::Streams;
 
+/// The program's name without its hyphen: with one, what `clap_complete` 4.6 makes for bash completes nothing after a
+/// command, for it writes the name in two ways.
+const BASH_NAME: &str = "spin_deploy";
+
 /// Writes the script to stdout. It is for the crate's own binary: a plugin cannot be completed, Spin stands before it.
 pub fn run(shell: Shell, streams: Streams) -> ExitCode {
     print(&script(shell), streams)
 }
 
-/// The whole script. Made before it is written, for the generators panic where they cannot write.
+/// The whole script.
 fn script(shell: Shell) -> String {
+    match shell {
+        Shell::Bash => {
+            let script = generate(shell, BASH_NAME);
+            // The name of the function may stay as it is; what is completed is this program.
+            script.replace(&format!("-o default {BASH_NAME}\n"), &format!("-o default {NAME}\n"))
+        }
+        _ => generate(shell, NAME),
+    }
+}
+
+/// What `clap_complete` makes. Not yet written to anywhere, for it panics where it cannot write.
+fn generate(shell: Shell, name: &str) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut visible(&Cli::command()), NAME, &mut script);
+    clap_complete::generate(shell, &mut visible(&Cli::command()), name, &mut script);
     String::from_utf8(script).expect("the script is made of the texts of the help, which are UTF-8")
 }
 

@@ -47,12 +47,12 @@ fn bash_completes_commands_and_options() {
         let (current, previous) = (words[cursor], words[cursor - 1]);
         format!(
             "{script}\ncomplete -p spin-deploy >&2 || exit 1\nCOMP_WORDS=('{line}'); COMP_CWORD={cursor}\n\
-             _spin__deploy spin-deploy '{current}' '{previous}' 2>/dev/null\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
+             _spin_deploy spin-deploy '{current}' '{previous}' 2>/dev/null\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
         )
     };
     let Some(parsed) = piped("bash", &["-n"], &script) else {
         // The text alone can be looked at here.
-        assert!(script.contains("_spin__deploy() {") && script.contains("complete -F _spin__deploy"), "{script}");
+        assert!(script.contains("_spin_deploy() {") && script.contains("complete -F _spin_deploy"), "{script}");
         return eprintln!("bash is not installed: only the text of its script was looked at");
     };
     good("bash -n", parsed);
@@ -65,7 +65,7 @@ fn bash_completes_commands_and_options() {
     for (words, expected) in table {
         let output = piped("bash", &["--norc", "--noprofile"], &ask(words)).unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(err.contains("-F _spin__deploy spin-deploy"), "{err}");
+        assert!(err.contains("-F _spin_deploy spin-deploy"), "{err}");
         assert_eq!(out.lines().collect::<Vec<_>>(), *expected, "{words:?}");
     }
 }
