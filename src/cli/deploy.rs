@@ -36,12 +36,12 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     }
     let given = args.layer();
     let settings = decide::settings(flags, &args.application.from, environment)?;
-    first_contact::refuse(&settings, Purpose::Deploy)?;
     former::heed(&args.former, watch.as_ref())?;
     let package = packaging(args, &settings, watch.as_ref())?;
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
     }
+    first_contact::refuse(&settings, Purpose::Deploy)?;
     let driver = driver(&settings.target)?;
     refuse_flags_of_others(&given, driver)?;
     let request = Request { from: args.application.from.clone(), package, timeout: args.waiting.patience() };

@@ -5,7 +5,7 @@ use std::io;
 
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
-use roff::{Inline, Roff, bold, italic, roman};
+use roff::{Roff, bold, italic, roman};
 
 use super::args::EXAMPLES;
 use super::{Cli, ExitCode, NAME, print};
@@ -128,8 +128,8 @@ fn environment() -> Roff {
 fn examples() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXAMPLES"]).control("nf", []);
-    for line in EXAMPLES {
-        roff.text([roman(*line), Inline::LineBreak]);
+    for line in EXAMPLES.lines() {
+        roff.text([roman(line)]);
     }
     roff.control("fi", []);
     roff
