@@ -11,14 +11,31 @@ use semver::BuildMetadata;
 use crate::settings::{Key, Layer, Origin};
 use crate::ui::Verbosity;
 
-/// What stands below the options.
-pub const AFTER_HELP: &str = "\
-Examples:
-  spin-deploy --target local
-  HIPPO_TOKEN=… spin-deploy --hippo-url https://hippo.test --bindle-server https://bindle.test/v1
+/// How it is used.
+pub const EXAMPLES: &str = "\
+spin-deploy --target local
+spin-deploy login --hippo-url https://hippo.test --bindle-server https://bindle.test/v1
+spin-deploy --hippo-url https://hippo.test --bindle-server https://bindle.test/v1";
 
+/// What stands below the usual options.
+pub fn after_short_help() -> String {
+    // The last one goes without saying, after the one before it.
+    format!("Examples:\n{}", indented(EXAMPLES.lines().take(2)))
+}
+
+/// What stands below all options.
+pub fn after_help() -> String {
+    format!(
+        "Examples:\n{}\n\n\
 Exit codes: 0 live · 2 usage · 3 application · 4 login · 5 network · 6 upload · 7, 8 release ·
-9 unknown · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.";
+9 unknown · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.",
+        indented(EXAMPLES.lines())
+    )
+}
+
+fn indented<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
 
 /// What stands below the options of `serve`.
 pub const AFTER_SERVE_HELP: &str = "\
@@ -167,7 +184,7 @@ pub struct ApplicationArgs {
     pub variables: Vec<String>,
 
     /// Give a variable the value of the environment variable of this name; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub variable_from_env: Vec<String>,
 
     /// Build first: spin build [env: SPIN_ALWAYS_BUILD]
@@ -175,7 +192,7 @@ pub struct ApplicationArgs {
     pub build: bool,
 
     /// The app's name at the target [default: the manifest's] [env: SPIN_DEPLOY_APP]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub name: Option<String>,
 }
 
@@ -202,15 +219,15 @@ pub struct TargetArgs {
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
     /// Trust these authorities, too [env: SPIN_DEPLOY_CA_CERT]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub ca_cert: Option<PathBuf>,
 
     /// Accept any certificate
-    #[arg(short = 'k', long)]
+    #[arg(short = 'k', long, hide_short_help = true)]
     pub insecure: bool,
 
     /// Send credentials over plain HTTP to other machines
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub allow_insecure_credentials: bool,
 }
 
@@ -219,7 +236,7 @@ pub struct ConnectionArgs {
 #[command(next_help_heading = "Local")]
 pub struct LocalArgs {
     /// Where apps are stored [default: in your home] [env: SPIN_DEPLOY_DATA_DIR]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub data_dir: Option<PathBuf>,
 }
 
@@ -281,27 +298,27 @@ pub struct ServingArgs {
 #[command(next_help_heading = "Hippo")]
 pub struct HippoArgs {
     /// Hippo's address [env: HIPPO_URL]
-    #[arg(long, value_name = "URL", aliases = ["hippo-server", "url"], value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "URL", alias = "hippo-server", value_parser = NonEmptyStringValueParser::new())]
     pub hippo_url: Option<String>,
 
     /// A token, instead of a username [env: HIPPO_TOKEN]
-    #[arg(long, value_name = "TOKEN", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TOKEN", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub hippo_token: Option<String>,
 
     /// Read the token from standard input
-    #[arg(long, conflicts_with_all = ["hippo_token", "hippo_password_stdin"])]
+    #[arg(long, conflicts_with_all = ["hippo_token", "hippo_password_stdin"], hide_short_help = true)]
     pub hippo_token_stdin: bool,
 
     /// A user at Hippo [env: HIPPO_USERNAME]
-    #[arg(long, value_name = "NAME", alias = "username", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub hippo_username: Option<String>,
 
     /// The user's password [env: HIPPO_PASSWORD]
-    #[arg(long, value_name = "PASSWORD", alias = "password", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "PASSWORD", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub hippo_password: Option<String>,
 
     /// Read the password from standard input
-    #[arg(long, conflicts_with = "hippo_password")]
+    #[arg(long, conflicts_with = "hippo_password", hide_short_help = true)]
     pub hippo_password_stdin: bool,
 
     /// The Bindle server [env: BINDLE_SERVER_URL or BINDLE_URL]
@@ -309,11 +326,11 @@ pub struct HippoArgs {
     pub bindle_server: Option<String>,
 
     /// A user at the Bindle server [env: BINDLE_USERNAME]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub bindle_username: Option<String>,
 
     /// The user's password [env: BINDLE_PASSWORD]
-    #[arg(long, value_name = "PASSWORD", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "PASSWORD", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub bindle_password: Option<String>,
 
     /// Of the logins of Spin 0.6 to 1.2, the one of this name
@@ -326,19 +343,19 @@ pub struct HippoArgs {
 #[command(next_help_heading = "Hippo")]
 pub struct HippoDeployArgs {
     /// The channel [default: spin-deploy] [env: SPIN_DEPLOY_CHANNEL]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub channel: Option<String>,
 
     /// The channel's domain [default: the one that it has]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub domain: Option<String>,
 
     /// The app's URL, of its {domain} [env: SPIN_DEPLOY_APP_URL]
-    #[arg(long, value_name = "TEMPLATE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEMPLATE", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub app_url: Option<String>,
 
     /// Sign packages with this key [env: SPIN_DEPLOY_SIGNING_KEY]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub signing_key: Option<PathBuf>,
 }
 
@@ -347,11 +364,11 @@ pub struct HippoDeployArgs {
 #[command(next_help_heading = "Login")]
 pub struct LoginStoreArgs {
     /// Never ask at the terminal [env: CI]
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub no_input: bool,
 
     /// Where logins are kept [default: file] [env: SPIN_DEPLOY_CREDENTIAL_STORE]
-    #[arg(long, value_name = "file|keyring", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "file|keyring", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub credential_store: Option<String>,
 }
 
@@ -376,11 +393,11 @@ pub struct FormerArgs {
 #[command(next_help_heading = "Packaging and waiting")]
 pub struct PackagingArgs {
     /// Build metadata for the version [default: made from the content]
-    #[arg(long, value_name = "META", value_parser = build_info, conflicts_with = "no_buildinfo")]
+    #[arg(long, value_name = "META", value_parser = build_info, conflicts_with = "no_buildinfo", hide_short_help = true)]
     pub buildinfo: Option<String>,
 
     /// No build metadata [env: SPIN_DEPLOY_NO_BUILDINFO]
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub no_buildinfo: bool,
 }
 
@@ -393,7 +410,7 @@ pub struct WaitingArgs {
     pub timeout: Duration,
 
     /// This path has to answer, too, with a status of success or this one [env: SPIN_DEPLOY_CHECK]
-    #[arg(long, value_name = "PATH[=STATUS]", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "PATH[=STATUS]", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub check: Option<String>,
 
     /// Return as soon as it is released
@@ -418,7 +435,14 @@ pub struct OutputArgs {
     pub verbose: bool,
 
     /// When to use colours [env: NO_COLOR]
-    #[arg(long, value_name = "auto|always|never", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "auto|always|never",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_short_help = true
+    )]
     pub color: Colour,
 }
 

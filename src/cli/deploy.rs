@@ -11,12 +11,14 @@ use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::{Environment, VARIABLES};
 use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
-use crate::target::{AppName, Context, TargetError};
+use crate::target::{AppName, Context};
 use crate::targets::{self, DRIVERS, Driver};
 
 use super::args::{DeployArgs, WaitingArgs};
 use super::build::Builder;
 use super::decide::{self, Ask};
+use super::first_contact::{self, Purpose};
+use super::former;
 use super::machine::{block_on, machine, own_directories};
 use super::signals::{self, Stop};
 use super::variables::variables;
@@ -36,10 +38,12 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     }
     let given = args.layer();
     let settings = decide::settings(flags, &args.application.from, environment)?;
+    former::heed(&args.former, watch.as_ref())?;
     let package = packaging(args, &settings, environment, watch.as_ref())?;
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
     }
+    first_contact::refuse(&settings, Purpose::Deploy)?;
     let driver = driver(&settings.target)?;
     refuse_flags_of_others(&given, driver)?;
     let build = Builder::wanted(args.application.build, environment);
@@ -91,7 +95,7 @@ async fn until_stopped(job: &Job, watch: &Arc<Watch>) -> Result<Outcome, Failure
 
 async fn connect_and_deploy(job: &Job, cx: &Context) -> Result<Outcome, Failure> {
     let Job { driver, config, build, request } = job;
-    let target = (driver.connect)(config).map_err(|error| without_hippo(driver, config, error))?;
+    let target = (driver.connect)(config)?;
     let client = Client::new(&config.http)?;
     if let Some(builder) = build {
         builder.run(cx, &request.from).await?;
@@ -99,15 +103,6 @@ async fn connect_and_deploy(job: &Job, cx: &Context) -> Result<Outcome, Failure>
     let visit = Visitor(client.clone());
     let fetch = Downloader { client, cache: cache(), reporter: Arc::clone(&cx.reporter) };
     Ok(deploy::run(cx, target.as_ref(), &fetch, &visit, request).await?)
-}
-
-/// Where nothing is said of Hippo, the default, another target may be what is wanted.
-fn without_hippo(driver: &Driver, config: &targets::Config, error: TargetError) -> Failure {
-    let failure = Failure::from(error);
-    match driver.kind == "hippo" && config.hippo.url.is_none() && config.hippo.bindle_url.is_none() {
-        true => failure.hint("to serve it on this machine: spin-deploy --target local"),
-        false => failure,
-    }
 }
 
 /// What is known when everything was dropped.
@@ -134,7 +129,7 @@ fn cache() -> PathBuf {
 }
 
 /// The driver that `--target` names.
-fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
+pub fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
     if let Some(driver) = targets::find(&target.value) {
         return Ok(driver);
     }
@@ -147,7 +142,7 @@ fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
 }
 
 /// Refuses flags that mean nothing to the target; variables may be there for another command.
-fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Failure> {
+pub fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Failure> {
     let of_another = |key: &Key| flags.has(*key) && key.target().is_some_and(|target| target != driver.kind);
     let Some(key) = Key::ALL.iter().copied().find(of_another) else { return Ok(()) };
     let meant = key.target().unwrap_or_default();

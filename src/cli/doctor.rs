@@ -1,15 +1,138 @@
 //! `doctor`: looks at everything that a deploy needs.
 
-use std::sync::Arc;
+mod spin;
 
-use crate::event::Event;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::auth::Credentials;
+use crate::event::{Check, Event, Examined, Reporter, Step, Verdict};
+use crate::settings::Settings;
 use crate::settings::env::Environment;
+use crate::target::{Context, ErrorKind, Finding};
+use crate::targets::{self, Driver};
 
 use super::args::DoctorArgs;
+use super::decide::{self, Ask};
+use super::deploy::{driver, refuse_flags_of_others};
+use super::failure::target_code;
+use super::first_contact::{self, Purpose};
+use super::machine::{block_on, machine};
+use super::signals::{self, Stop};
 use super::watch::Watch;
 use super::{ExitCode, Failure};
 
 /// Looks at everything.
-pub fn run(_args: &DoctorArgs, _environment: &Environment, _watch: &Arc<Watch>) -> Result<Event, Failure> {
-    Err(Failure::new(ExitCode::Unexpected, "not written yet"))
+pub fn run(args: &DoctorArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
+    let started = Instant::now();
+    let settings = decide::settings(args.layer(), &args.asking.project.from, environment)?;
+    first_contact::refuse(&settings, Purpose::Examine)?;
+    for message in &settings.notes {
+        watch.report(Event::Note { message: message.clone() });
+    }
+    let driver = driver(&settings.target)?;
+    refuse_flags_of_others(&args.layer(), driver)?;
+    tracing::debug!(?settings, "decided");
+
+    let machine = settings.local.is_some().then(|| machine(environment)).transpose()?;
+    let credentials = decide::credentials(&settings, &args.asking.login, Ask::Never, environment, watch);
+    let credentials = credentials.or_else(|failure| nobody(failure, &settings))?;
+    let config = settings.config(machine.as_ref(), &credentials);
+    let mut looks = Looks { watch, seen: Vec::new() };
+    block_on(until_stopped(driver, &config, environment, decided(&settings, driver), &mut looks))?;
+    looks.examined(config.name_or(driver.kind), started)
 }
+
+/// Who is known to nobody is looked at as well: that is among what the target's own looks tell.
+fn nobody(failure: Failure, settings: &Settings) -> Result<Credentials, Failure> {
+    match failure.code {
+        ExitCode::Unauthenticated => {
+            Ok(Credentials { target: None, registry: settings.bindle_login.as_ref().map(|login| login.value.clone()) })
+        }
+        _ => Err(failure),
+    }
+}
+
+/// What was chosen, and by whom.
+fn decided(settings: &Settings, driver: &Driver) -> Check {
+    let target = &settings.target;
+    Check {
+        name: "target".to_owned(),
+        verdict: Verdict::Passed,
+        detail: format!("{} ({}), from {}", target.value, driver.summary, target.origin),
+        hints: Vec::new(),
+    }
+}
+
+/// Looks at one thing after the other, unless the user loses patience. Nothing is changed, so nothing is carried through.
+async fn until_stopped(
+    driver: &Driver,
+    config: &targets::Config,
+    environment: &Environment,
+    decided: Check,
+    looks: &mut Looks<'_>,
+) -> Result<(), Failure> {
+    let stop = Stop::default();
+    signals::listen(stop.clone(), || {}, signals::exit_if_stuck)
+        .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
+    let cx = Context { reporter: Arc::clone(looks.watch) as Arc<dyn Reporter>, cancel: stop.gently.clone() };
+    let examine = async {
+        looks.tell(decided.into());
+        let spin = spin::find(environment).await;
+        looks.tell(spin.check().into());
+        looks.tell(spin.wiring(environment.deploy_plugin().as_deref()).into());
+        (driver.examine)(config).examine(&cx, &mut |finding| looks.tell(finding)).await;
+    };
+    tokio::select! {
+        () = examine => Ok(()),
+        () = stop.gently.cancelled() => {
+            Err(Failure::new(ExitCode::Cancelled, "cancelled").hint("run the same command again: it changes nothing"))
+        }
+    }
+}
+
+/// A look that does not end a deployment.
+impl From<Check> for Finding {
+    fn from(check: Check) -> Self {
+        Finding { check, kind: None }
+    }
+}
+
+/// What was seen so far.
+struct Looks<'a> {
+    watch: &'a Arc<Watch>,
+    seen: Vec<Finding>,
+}
+
+impl Looks<'_> {
+    /// Tells of one look at once, and remembers it.
+    fn tell(&mut self, finding: Finding) {
+        self.watch.report(Event::Checked(finding.check.clone()));
+        self.seen.push(finding);
+    }
+
+    fn count(&self, verdict: Verdict) -> usize {
+        self.seen.iter().filter(|finding| finding.check.verdict == verdict).count()
+    }
+
+    /// What all of it came to.
+    fn examined(self, target: String, started: Instant) -> Result<Event, Failure> {
+        let failed = |finding: &&Finding| finding.check.verdict == Verdict::Failed;
+        let passed = self.count(Verdict::Passed) + self.count(Verdict::Warned);
+        match self.seen.iter().find(failed) {
+            None => Ok(Event::Examined(Examined { target, passed, elapsed: started.elapsed() })),
+            Some(first) => Err(self.failure(first)),
+        }
+    }
+
+    fn failure(&self, first: &Finding) -> Failure {
+        // No look is at a step of a deployment; what fails here would have failed before one was begun.
+        let code = target_code(Step::Load, first.kind.unwrap_or(ErrorKind::Unexpected));
+        let message = format!("{} of {} looks failed", self.count(Verdict::Failed), self.seen.len());
+        let causes = vec![format!("{}: {}", first.check.name, first.check.detail)];
+        Failure { causes, hints: first.check.hints.clone(), ..Failure::new(code, message) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,6 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// All of them.
-    #[cfg(test)]
     pub const ALL: &[ExitCode] = &[
         ExitCode::Success,
         ExitCode::Unexpected,
@@ -62,6 +61,26 @@ impl ExitCode {
             ExitCode::OutcomeUnknown => 9,
             ExitCode::Conflict => 11,
             ExitCode::Cancelled => 130,
+        }
+    }
+
+    /// What it means, in a line.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ExitCode::Success => "live, or live already; what was asked for was done",
+            ExitCode::Unexpected => "a bug",
+            ExitCode::Usage => "usage or configuration",
+            ExitCode::InvalidApplication => {
+                "the application is invalid, or the target cannot run it; nothing was changed"
+            }
+            ExitCode::Unauthenticated => "a login is needed, ran out, or was refused",
+            ExitCode::Unreachable => "the target cannot be reached: network, TLS, protocol",
+            ExitCode::UploadFailed => "the upload failed; nothing was released: run it again",
+            ExitCode::ReleaseRefused => "the target refused the release",
+            ExitCode::ReleaseFailed => "released, but it failed",
+            ExitCode::OutcomeUnknown => "released, outcome unknown: run it again",
+            ExitCode::Conflict => "somebody else changed it, or this version exists with other content",
+            ExitCode::Cancelled => "stopped by Ctrl-C, SIGTERM or SIGHUP: run it again",
         }
     }
 

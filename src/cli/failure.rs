@@ -149,10 +149,10 @@ impl From<DeployError> for Failure {
             DeployError::Replaced(unanswered) => Failure::unanswered(failure, *unanswered)
                 .hint("run the same command again, if this build is the one that shall be live"),
             DeployError::NotReady(unanswered) => {
-                let failure = Failure::unanswered(failure, *unanswered);
-                failure.hint("run the same command again with a longer --timeout: what is uploaded stays").hint(
-                    "if the address is not the application's, say how it is made: --app-url 'http://{domain}:8088'",
-                )
+                let others = unanswered.hints;
+                let failure = Failure::unanswered(failure, *unanswered)
+                    .hint("run the same command again with a longer `--timeout`: what is uploaded stays");
+                others.iter().fold(failure, |failure, hint| failure.hint(*hint))
             }
             DeployError::CheckFailed(unanswered, _) => {
                 let live = Some(released(&unanswered.release));
@@ -214,7 +214,7 @@ fn package_code(error: &PackageError) -> ExitCode {
 }
 
 /// What a target's failure means at a step. Until the release was asked for, nothing was changed.
-fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
+pub fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
     match kind {
         ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => ExitCode::Unauthenticated,
         ErrorKind::Conflict => ExitCode::Conflict,

@@ -11,6 +11,9 @@ mod deploy;
 mod doctor;
 mod exit_code;
 mod failure;
+mod first_contact;
+mod former;
+mod help;
 mod logging;
 mod login;
 mod logout;
@@ -19,6 +22,7 @@ mod man;
 mod panic;
 mod serve;
 mod signals;
+mod slips;
 mod targets;
 mod variables;
 mod visit;
@@ -41,6 +45,7 @@ use args::{
     WhoamiArgs,
 };
 use failure::Failure;
+use help::{Help, telling};
 use watch::Watch;
 
 pub use exit_code::ExitCode;
@@ -50,8 +55,8 @@ const NAME: &str = "spin-deploy";
 
 /// Deploy the Spin application in this directory and return when it answers.
 #[derive(Parser)]
-#[command(name = NAME, version, propagate_version = true, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
-#[command(after_help = args::AFTER_HELP)]
+#[command(name = NAME, version, propagate_version = true, args_conflicts_with_subcommands = true)]
+#[command(after_help = args::after_help())]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -63,12 +68,16 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Package, upload, release and wait: what happens without a command, too.
-    #[command(after_help = args::AFTER_HELP)]
+    #[command(after_help = args::after_help())]
     Deploy(Box<DeployArgs>),
     /// Serve what was deployed to the target local: a deploy starts this by itself
     #[command(after_help = args::AFTER_SERVE_HELP)]
     Serve(Box<ServeArgs>),
     /// Log in to a target and keep the token
+    // As `spin login` of Spin 0.6 to 1.2 calls them.
+    #[command(mut_arg("hippo_url", |url| url.alias("url")))]
+    #[command(mut_arg("hippo_username", |username| username.alias("username")))]
+    #[command(mut_arg("hippo_password", |password| password.alias("password")))]
     Login(Box<LoginArgs>),
     /// Forget a login
     Logout(Box<LogoutArgs>),
@@ -87,11 +96,12 @@ enum Command {
 /// Parses and runs. `args` begin with the program's own name.
 pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) -> ExitCode {
     panic::remember();
-    let mut command = Cli::command().bin_name(bin_name(environment, std::env::current_exe().ok().as_deref()));
+    let name = bin_name(environment, std::env::current_exe().ok().as_deref());
+    let mut command = telling(Cli::command().bin_name(name), Help::wanted(&args));
     let parsed = command.try_get_matches_from_mut(&args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, &args, environment, streams),
+        Err(error) => return not_parsed(&slips::explained(error), &args, environment, streams),
     };
     logging::start(environment);
     match cli.command {
@@ -100,9 +110,12 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
             run(&args.output, environment, streams, |watch| deploy::run(&args, environment, watch))
         }
         Some(Command::Serve(args)) => {
-            let timestamps = (!args.stop).then_some(Timestamp::now as fn() -> Timestamp);
+            let decided = panic::catch(|| serve::decide(&args, environment));
+            // A server dates its lines. What keeps it from starting is an answer to whoever typed the command.
+            let dated = decided.is_ok() && !args.stop;
+            let timestamps = dated.then_some(Timestamp::now as fn() -> Timestamp);
             conclude(reporter(&args.output, environment, streams, timestamps), |watch| {
-                serve::run(&args, environment, watch)
+                serve::run(&args, &decided?, watch)
             })
         }
         Some(Command::Login(args)) => {
@@ -120,8 +133,8 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
         Some(Command::Doctor(args)) => {
             run(&args.asking.output, environment, streams, |watch| doctor::run(&args, environment, watch))
         }
-        Some(Command::Completions(args)) => completions::run(args.shell, command, streams),
-        Some(Command::Man) => man::run(command, streams),
+        Some(Command::Completions(args)) => completions::run(args.shell, streams),
+        Some(Command::Man) => man::run(streams),
     }
 }
 
@@ -199,6 +212,17 @@ fn not_parsed(error: &clap::Error, args: &[OsString], environment: &Environment,
     // There is no better place to complain about it.
     let _ = ui::write(sink, &text);
     code
+}
+
+/// Prints what was asked for, whole. Where it cannot be written, that is a failure: there is nothing else to it.
+fn print(text: &str, mut streams: Streams) -> ExitCode {
+    let Err(error) = ui::write(&mut streams.out, text) else { return ExitCode::Success };
+    let mut failure = Failure::new(ExitCode::Usage, "could not write to standard output");
+    failure.causes.push(error.to_string());
+    let failure = failure.hint("make room, or write to another place");
+    let look = ui::Look { verbosity: ui::Verbosity::Normal, colour: false, moving: false, timestamps: None };
+    Human::new(streams, look).report(failure.event());
+    failure.code
 }
 
 /// The value of an option in arguments that could not be parsed, as well as can be told.

@@ -15,22 +15,36 @@ use super::signals::{self, Stop};
 use super::watch::Watch;
 use super::{ExitCode, Failure};
 
-/// Decides the settings, and serves until somebody wants it to end, or ends the server that is running.
-pub fn run(args: &ServeArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
+/// What is needed to serve.
+#[derive(Debug)]
+pub struct Decided {
+    settings: Local,
+    config: Config,
+    started: Instant,
+}
+
+/// Decides the settings.
+pub fn decide(args: &ServeArgs, environment: &Environment) -> Result<Decided, Failure> {
     let started = Instant::now();
     let settings = settings::resolve_local(&[args.layer(), environment.layer()])?;
     let config = settings.config(&machine(environment)?).ok_or_else(homeless)?;
+    Ok(Decided { settings, config, started })
+}
+
+/// Serves until somebody wants it to end, or ends the server that is running.
+pub fn run(args: &ServeArgs, decided: &Decided, watch: &Arc<Watch>) -> Result<Event, Failure> {
+    let Decided { settings, config, started } = decided;
     tracing::debug!(?settings, "decided");
     if args.detached {
         local::detach()?;
     }
     let pid = match args.stop {
-        true => block_on(stop(&config, watch))?,
+        true => block_on(stop(config, watch))?,
         false => {
             if let Some(message) = settings.open_to_others() {
                 watch.report(Event::Warning { message });
             }
-            block_on(serve(&config, &settings, watch))?;
+            block_on(serve(config, settings, watch))?;
             Some(std::process::id())
         }
     };

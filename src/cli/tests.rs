@@ -32,11 +32,32 @@ fn clap_finds_nothing_wrong() {
     Cli::command().debug_assert();
 }
 
+/// The whole command, as it tells of itself on a terminal of this width.
+fn told(help: Help) -> clap::Command {
+    let mut command = telling(Cli::command().term_width(100), help);
+    command.build();
+    command
+}
+
 #[test]
-fn the_help_shows_everything_on_a_screen_and_a_half() {
-    let help = help(&mut Cli::command().term_width(100));
-    assert!(help.lines().count() <= 60, "{} lines", help.lines().count());
+fn the_short_help_has_the_usual_options_on_a_screen() {
+    let help = help(&mut told(Help::Short));
+    assert!(help.lines().count() <= 45, "{} lines", help.lines().count());
     assert!(help.lines().all(|line| line.chars().count() <= 100));
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn the_whole_help_has_every_option_on_a_line() {
+    let mut command = told(Help::Whole);
+    let help = help(&mut command);
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+        let long = format!("--{}", option.get_long().expect("there are no words"));
+        let told = help.lines().filter(|line| line.trim_start().starts_with('-'));
+        let told = told.filter(|line| line.split([' ', ',']).any(|word| word == long));
+        assert_eq!(told.count(), 1, "{long}");
+    }
     insta::assert_snapshot!(help);
 }
 
@@ -46,16 +67,26 @@ fn the_help_of_the_word_has_the_same_options() {
         let start = help.find("Application:").unwrap();
         help[start..].to_owned()
     };
-    let mut command = Cli::command().term_width(100);
-    command.build();
-    let of_word = help(command.find_subcommand_mut("deploy").unwrap());
-    assert_eq!(options(&of_word), options(&help(&mut command)));
+    for much in [Help::Short, Help::Whole] {
+        let mut command = told(much);
+        let of_word = help(command.find_subcommand_mut("deploy").unwrap());
+        assert_eq!(options(&of_word), options(&help(&mut command)));
+    }
+}
+
+#[test]
+fn the_help_of_every_command_fits_its_width() {
+    for much in [Help::Short, Help::Whole] {
+        for command in told(much).get_subcommands_mut() {
+            let help = help(command);
+            assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        }
+    }
 }
 
 #[test]
 fn the_help_of_serve_fits_a_screen() {
-    let mut command = Cli::command().term_width(100);
-    command.build();
+    let mut command = told(Help::Whole);
     let help = help(command.find_subcommand_mut("serve").unwrap());
     assert!(help.lines().count() <= 40, "{} lines", help.lines().count());
     assert!(help.lines().all(|line| line.chars().count() <= 100));
@@ -105,8 +136,26 @@ fn older_spellings_are_understood() {
     let table: &[Case] = &[
         ("-f shop", |args| args.application.from == Path::new("shop")),
         ("--file shop", |args| args.application.from == Path::new("shop")),
+        ("--from shop", |args| args.application.from == Path::new("shop")),
         ("--from-file shop", |args| args.application.from == Path::new("shop")),
+        ("--bindle-server http://x", |args| args.layer().has(Key::BindleServer)),
+        ("--bindle-username x --bindle-password y", |args| {
+            args.layer().has(Key::BindleUsername) && args.layer().has(Key::BindlePassword)
+        }),
         ("--hippo-server http://x", |args| args.hippo.hippo_url.as_deref() == Some("http://x")),
+        ("--hippo-username x --hippo-password y", |args| {
+            args.layer().has(Key::HippoUsername) && args.layer().has(Key::HippoPassword)
+        }),
+        ("-k", |args| args.layer().has(Key::Insecure)),
+        ("--insecure", |args| args.layer().has(Key::Insecure)),
+        ("-d dir", |args| args.former.staging_dir.as_deref() == Some(Path::new("dir"))),
+        ("--staging-dir dir", |args| args.former.staging_dir.as_deref() == Some(Path::new("dir"))),
+        ("--buildinfo abc", |args| args.packaging.buildinfo.as_deref() == Some("abc")),
+        ("--no-buildinfo", |args| args.layer().has(Key::NoBuildinfo)),
+        ("-e", |args| args.former.deploy_existing_bindle),
+        ("--deploy-existing-bindle", |args| args.former.deploy_existing_bindle),
+        ("--environment-name x", |args| args.layer().has(Key::SpinEnvironment)),
+        ("--key-value a=b --key-value c=d", |args| args.former.key_value == ["a=b", "c=d"]),
         ("--readiness-timeout 60", |args| args.waiting.patience().is_some_and(|timeout| timeout.as_secs() == 60)),
         ("", |args| args.waiting.patience().is_some_and(|timeout| timeout.as_secs() == 300)),
         ("--timeout 0", |args| args.waiting.patience().is_none()),
@@ -114,6 +163,37 @@ fn older_spellings_are_understood() {
     ];
     for (words, holds) in table {
         assert!(holds(&parse(words).unwrap_or_else(|error| panic!("{words}: {error}"))), "{words}");
+    }
+}
+
+#[test]
+fn older_spellings_of_the_login_are_understood() {
+    type Case = (&'static str, fn(&LoginArgs) -> bool);
+    let table: &[Case] = &[
+        ("--url http://x", |args| args.asking.layer().has(Key::HippoUrl)),
+        ("--hippo-url http://x", |args| args.asking.layer().has(Key::HippoUrl)),
+        ("--username x --password y", |args| {
+            args.asking.layer().has(Key::HippoUsername) && args.asking.layer().has(Key::HippoPassword)
+        }),
+        ("--bindle-server http://x", |args| args.asking.layer().has(Key::BindleServer)),
+        ("--bindle-username x --bindle-password y", |args| args.asking.layer().has(Key::BindlePassword)),
+        ("--insecure", |args| args.asking.layer().has(Key::Insecure)),
+        ("-k", |args| args.asking.layer().has(Key::Insecure)),
+        ("--auth-method username", |args| args.auth_method.as_deref() == Some("username")),
+        ("--environment-name x", |args| args.asking.layer().has(Key::SpinEnvironment)),
+        ("--status", |args| args.status),
+        ("--list", |args| args.list),
+    ];
+    for (words, holds) in table {
+        match command(&format!("login {words}")).unwrap_or_else(|error| panic!("{words}: {error}")).command {
+            Some(Command::Login(args)) => assert!(holds(&args), "{words}"),
+            _ => panic!("{words} is no login"),
+        }
+    }
+    let mut command = told(Help::Whole);
+    let help = help(command.find_subcommand_mut("login").unwrap());
+    for hidden in ["--url", "--username", "--password", "--status", "--list", "--auth-method", "--environment-name"] {
+        assert!(!help.split_whitespace().any(|word| word == hidden), "{hidden}: {help}");
     }
 }
 
@@ -131,6 +211,10 @@ fn what_makes_no_sense_is_refused() {
         "-q -v",
         "--format xml",
         "--override-compatibility-check",
+        // Of `login` alone.
+        "--url http://x",
+        "--username x",
+        "--password x",
     ];
     for words in table {
         assert!(parse(words).is_err(), "{words}");

@@ -75,6 +75,8 @@ pub struct Unanswered {
     pub status: Option<Status>,
     /// The application's last log lines, where the target has them.
     pub logs: Vec<String>,
+    /// What else may be the matter, as far as the target knows.
+    pub hints: &'static [&'static str],
     /// For how long it was, or would have been, waited.
     pub waited: Duration,
 }

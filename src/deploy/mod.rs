@@ -310,7 +310,7 @@ async fn not_ready(
     };
     let logs = wait::last_words(cx, target, app).await;
     let (release, waited) = (waiting.release.clone(), waiting.timeout);
-    kind(Box::new(Unanswered { package, release, status, logs, waited }))
+    kind(Box::new(Unanswered { package, release, status, logs, hints: target.unanswered_hints(), waited }))
 }
 
 /// `shop 1.4.0`, as the manifest has it.

@@ -51,6 +51,11 @@ pub trait Target: std::fmt::Debug + Send + Sync {
     /// One look at what the target says now; never waits for anything to change.
     async fn status(&self, cx: &Context, app: &AppName, look: Look<'_>) -> Result<Status, TargetError>;
 
+    /// What else may be the matter when a release does not answer: runnable commands or short advice. No I/O.
+    fn unanswered_hints(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The application's logs, where the target has them.
     fn logs(&self) -> Option<&dyn Logs> {
         None

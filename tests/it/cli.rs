@@ -25,7 +25,7 @@ fn help_and_version_go_to_stdout() {
     for args in [&["--version"][..], &["-V"]] {
         assert_eq!(run(args, &[]), (0, version.clone(), String::new()));
     }
-    for args in [&["--help"][..], &["deploy", "-h"]] {
+    for args in [&["--help"][..], &["deploy", "-h"], &["help"]] {
         let (code, out, err) = run(args, &[("SPIN_BIN_PATH", "/usr/bin/spin")]);
         assert_eq!((code, err.as_str()), (0, ""));
         assert!(out.contains("Usage: spin spin-deploy"), "{out}");
@@ -67,18 +67,97 @@ fn an_unknown_target_is_told_what_there_is() {
 }
 
 #[test]
-fn without_a_word_on_hippo_the_target_that_needs_none_is_named() {
+fn who_has_said_nothing_is_told_the_choices() {
     let (code, out, err) = run(&[], &[]);
     assert_eq!((code, out.as_str()), (2, ""));
-    insta::assert_snapshot!(err, @r"
-    error: could not connect to Hippo
-      caused by: no address of Hippo (`--hippo-url`, HIPPO_URL) and no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL)
-      try: export HIPPO_URL=https://hippo.example.com
-      try: export BINDLE_SERVER_URL=https://bindle.example.com/v1
-      try: to serve it on this machine: spin-deploy --target local
-    ");
+    insta::assert_snapshot!(err, @r#"
+    error: nothing says where to deploy to: no target is configured, and none was given
+      try: serve it on this machine, which needs nothing else: `spin-deploy --target local`
+      try: or log in to Hippo: `spin-deploy login --hippo-url URL`
+      try: then deploy to it: `spin-deploy --hippo-url URL --bindle-server URL`
+      try: to say it once and for all, write `default-target = "local"` into spin-deploy.toml beside spin.toml
+      try: see what there is: `spin-deploy targets`
+    "#);
+    for command in ["login", "whoami", "doctor"] {
+        let (code, out, err) = run(&[command], &[]);
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(err.starts_with("error: nothing says w") && err.contains("`spin-deploy targets`"), "{err}");
+        assert!(err.contains(&format!("`spin-deploy {command} ")), "{err}");
+    }
     let (_, _, err) = run(&["--hippo-url", "https://hippo.example.com"], &[]);
-    assert!(!err.contains("--target local"), "{err}");
+    assert!(!err.contains("nothing says"), "{err}");
+}
+
+#[test]
+fn words_that_are_no_commands_are_explained() {
+    let home = tempfile::tempdir().unwrap();
+    let output = spin_deploy(&home).args(["./shop"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r"
+    error: unrecognized subcommand './shop'
+
+      tip: to deploy the application there: spin-deploy --from ./shop
+
+    Usage: spin-deploy [OPTIONS]
+           spin-deploy <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    let (code, _, err) = run(&["docter"], &[]);
+    assert_eq!(code, 2);
+    assert!(err.contains("tip: a similar subcommand exists: 'doctor'"), "{err}");
+}
+
+#[test]
+fn help_comes_short_and_whole_by_flag_and_by_word() {
+    let lines = |args: &[&str]| {
+        let (code, out, err) = run(args, &[]);
+        assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
+        out
+    };
+    let (short, whole) = (lines(&["-h"]), lines(&["--help"]));
+    assert!(!short.contains("--signing-key") && whole.contains("--signing-key"), "{short}");
+    assert!(short.contains("see more with '--help'"), "{short}");
+    assert_eq!(lines(&["help"]), whole);
+    assert_eq!(lines(&["help", "doctor"]), lines(&["doctor", "--help"]));
+}
+
+#[test]
+fn former_options_are_heeded() {
+    let (code, _, err) = run(&["-t", "local", "-e", "-d", "staging"], &[]);
+    assert_eq!(code, 3, "there is no application");
+    assert!(err.starts_with("note: --deploy-existing-bindle is not needed: "), "{err}");
+    assert!(err.contains("\nnote: --staging-dir is not needed: "), "{err}");
+    let (code, out, err) = run(&["-t", "local", "--key-value", "token=hunter2"], &[]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    insta::assert_snapshot!(err, @r"
+    error: could not use --key-value: no target takes key-value pairs at deploy time
+      try: let the application write them itself, or give it what it needs as a variable: `--variable NAME=VALUE`
+    ");
+}
+
+#[test]
+fn a_server_that_cannot_start_does_not_date_its_reason() {
+    let (code, _, err) = run(&["serve", "--max-memory", "lots"], &[]);
+    assert_eq!(code, 2);
+    assert!(err.starts_with("error: could not use --max-memory"), "{err}");
+}
+
+#[test]
+fn a_doctor_on_a_machine_without_anything_finds_what_it_needs() {
+    let (code, out, err) = run(&["doctor", "-t", "local", "--channel", "x"], &[]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.starts_with("error: --channel is for the target hippo"), "{err}");
+    let (code, out, _) = run(&["doctor", "-t", "local", "--format", "json"], &[("PATH", "/nowhere")]);
+    let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let checks: Vec<_> =
+        records.iter().filter(|record| record["event"] == "checked").map(|r| (&r["check"], &r["verdict"])).collect();
+    let expected = [("target", "passed"), ("Spin", "warned"), ("spin deploy", "skipped")];
+    for (seen, (check, verdict)) in checks.iter().zip(expected) {
+        assert_eq!((seen.0.as_str().unwrap(), seen.1.as_str().unwrap()), (check, verdict), "{out}");
+    }
+    let last = records.last().unwrap();
+    assert_eq!((code, &last["event"]), (0, &"examined".into()), "{out}");
 }
 
 #[test]
@@ -149,7 +228,8 @@ fn secrets_on_the_command_line_earn_a_warning_and_are_not_shown() {
 
 #[test]
 fn a_username_alone_is_4() {
-    let (code, _, err) = run(&["-q", "--hippo-username", "ada"], &[("HIPPO_PASSWORD", "")]);
+    let (code, _, err) =
+        run(&["-q", "--hippo-url", "https://hippo.example.com", "--hippo-username", "ada"], &[("HIPPO_PASSWORD", "")]);
     assert_eq!(code, 4);
     insta::assert_snapshot!(err, @r"
     error: --hippo-username is given, but the password for Hippo is missing

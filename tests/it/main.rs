@@ -14,5 +14,6 @@ mod local;
 mod pipeline;
 mod program;
 mod registry;
+mod scripts;
 mod support;
 mod transcripts;

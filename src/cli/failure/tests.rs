@@ -59,7 +59,14 @@ fn a_target_failure_means_by_step_and_kind() {
 }
 
 fn unanswered(status: Option<Status>, logs: Vec<String>) -> Box<Unanswered> {
-    Box::new(Unanswered { package: package(), release: release(), status, logs, waited: Duration::from_secs(300) })
+    Box::new(Unanswered {
+        package: package(),
+        release: release(),
+        status,
+        logs,
+        hints: &["look elsewhere"],
+        waited: Duration::from_secs(300),
+    })
 }
 
 #[test]
@@ -146,6 +153,18 @@ fn all_problems_are_told_with_their_place() {
     assert_eq!(
         refused.problems,
         [Problem { code: Some("E8"), at: None, message: "redis".to_owned(), hint: Some("use http".to_owned()) }]
+    );
+}
+
+#[test]
+fn a_release_that_does_not_answer_has_the_hints_of_its_target() {
+    let failure = Failure::from(DeployError::NotReady(unanswered(None, vec![])));
+    let longer = "run the same command again with a longer `--timeout`: what is uploaded stays";
+    assert_eq!(failure.hints, [longer, "look elsewhere"]);
+    assert!(
+        !Failure::from(DeployError::ReleaseFailed(unanswered(None, vec![])))
+            .hints
+            .contains(&"look elsewhere".to_owned())
     );
 }
 

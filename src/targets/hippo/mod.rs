@@ -237,6 +237,10 @@ impl Target for HippoTarget {
         &self.info
     }
 
+    fn unanswered_hints(&self) -> &'static [&'static str] {
+        &["if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`"]
+    }
+
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }

@@ -1,0 +1,94 @@
+//! What somebody is told who has said nothing yet: the choices there are, at once.
+
+use crate::settings::{Origin, Settings};
+
+use super::{ExitCode, Failure};
+
+/// What was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// `deploy`, with or without the word.
+    Deploy,
+    /// `doctor`.
+    Examine,
+    /// `login`.
+    LogIn,
+    /// `whoami`.
+    WhoAmI,
+}
+
+/// Refuses to guess where nothing is configured and nothing was given.
+pub fn refuse(settings: &Settings, purpose: Purpose) -> Result<(), Failure> {
+    let given = settings.target.origin != Origin::Default;
+    match given || settings.hippo_url.is_some() || settings.bindle_url.is_some() {
+        true => Ok(()),
+        false => Err(welcome(purpose)),
+    }
+}
+
+fn welcome(purpose: Purpose) -> Failure {
+    let (message, choices) = match purpose {
+        Purpose::Deploy => (
+            "nothing says where to deploy to: no target is configured, and none was given",
+            &[
+                "serve it on this machine, which needs nothing else: `spin-deploy --target local`",
+                "or log in to Hippo: `spin-deploy login --hippo-url URL`",
+                "then deploy to it: `spin-deploy --hippo-url URL --bindle-server URL`",
+            ][..],
+        ),
+        Purpose::Examine => (
+            "nothing says what to look at: no target is configured, and none was given",
+            &[
+                "look at this machine: `spin-deploy doctor --target local`",
+                "or at Hippo: `spin-deploy doctor --hippo-url URL --bindle-server URL`",
+            ][..],
+        ),
+        Purpose::LogIn => (
+            "nothing says where to log in to: no target is configured, and none was given",
+            &[
+                "log in to Hippo: `spin-deploy login --hippo-url URL`",
+                "or serve applications on this machine, which needs no login: `spin-deploy --target local`",
+            ][..],
+        ),
+        Purpose::WhoAmI => (
+            "nothing says where to ask who you are: no target is configured, and none was given",
+            &[
+                "ask Hippo: `spin-deploy whoami --hippo-url URL`",
+                "or list the logins that are kept: `spin-deploy whoami --all`",
+            ][..],
+        ),
+    };
+    let failure = Failure::new(ExitCode::Usage, message);
+    let failure = choices.iter().fold(failure, |failure, choice| failure.hint(*choice));
+    failure
+        .hint("to say it once and for all, write `default-target = \"local\"` into spin-deploy.toml beside spin.toml")
+        .hint("see what there is: `spin-deploy targets`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{self, Key, Layer};
+
+    fn settings(given: &[(Key, &str)]) -> Settings {
+        let mut layer = Layer::default();
+        for (key, value) in given {
+            layer.set(*key, *value, Origin::Flag(key.flag()));
+        }
+        settings::resolve(&[layer]).unwrap()
+    }
+
+    #[test]
+    fn nothing_but_nothing_is_refused() {
+        let url = "https://example.com";
+        for given in [(Key::Target, "hippo"), (Key::HippoUrl, url), (Key::BindleServer, url)] {
+            assert_eq!(refuse(&settings(&[given]), Purpose::Deploy), Ok(()), "{given:?}");
+        }
+        for purpose in [Purpose::Deploy, Purpose::Examine, Purpose::LogIn, Purpose::WhoAmI] {
+            for given in [&[][..], &[(Key::Channel, "x")], &[(Key::HippoUsername, "ada")]] {
+                assert_eq!(refuse(&settings(given), purpose), Err(welcome(purpose)), "{purpose:?} {given:?}");
+            }
+            assert_eq!(welcome(purpose).code, ExitCode::Usage);
+        }
+    }
+}
