@@ -1,5 +1,6 @@
 //! Who we are: credentials, where they are kept, and the wrapper that will not print.
 
+pub mod chain;
 mod foreign;
 mod secret;
 mod server;
@@ -43,6 +44,8 @@ pub enum Given {
     Login(Login),
     /// A user; the password has to be asked for.
     Username(String),
+    /// A password; its user has to be asked for.
+    Password(Secret),
 }
 
 /// A token with what is known of it.

@@ -1,18 +1,86 @@
 //! What every command has to know first: the settings, and who we are.
 
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use crate::auth::{Credential, Credentials, Given};
-use crate::settings::env::Environment;
-use crate::settings::{self, Layer, Settings};
+use jiff::Timestamp;
+use url::Url;
 
-use super::Failure;
-use super::args::LoginStoreArgs;
+use crate::auth::chain::{self, ChainError, Found, Half, Keeper, Mute, Person, Said};
+use crate::auth::{
+    Credentials, ForeignError, ForeignLogin, Given, Login, Prompt, Record, ServerOrigin, Store, StoreError, hippo_cli,
+    spin_login,
+};
+use crate::event::{Event, Reporter};
+use crate::settings::env::{Environment, VARIABLES, variable_for};
+use crate::settings::{self, CredentialStore, Key, Layer, Origin, Setting, Settings};
+use crate::targets::Driver;
+use crate::ui::Terminal;
+
+use super::args::{HippoArgs, LoginStoreArgs};
+use super::machine::own_directories;
 use super::watch::Watch;
+use super::{ExitCode, Failure};
 
-/// Decides the settings: from flags, the environment, and the configuration files beside `from` and of the user.
-pub fn settings(flags: Layer, _from: &Path, environment: &Environment) -> Result<Settings, Failure> {
-    Ok(settings::resolve(&[flags, environment.layer()])?)
+/// The most that is read of standard input, in bytes.
+const LONGEST_SECRET: u64 = 64 * 1024;
+
+/// Decides the settings: from flags, standard input where a flag says so, the environment, and the configuration files
+/// beside `from` and of the user. Warns of secrets on the command line, and tells what is worth knowing of the decision.
+pub fn settings(
+    mut flags: Layer,
+    hippo: &HippoArgs,
+    from: &Path,
+    environment: &Environment,
+    watch: &Watch,
+) -> Result<Settings, Failure> {
+    for message in exposed_secrets(&flags) {
+        watch.report(Event::Warning { message });
+    }
+    let piped = [
+        (hippo.hippo_token_stdin, TOKEN_STDIN, Key::HippoToken),
+        (hippo.hippo_password_stdin, PASSWORD_STDIN, Key::HippoPassword),
+    ];
+    for (_, flag, key) in piped.into_iter().filter(|(wanted, ..)| *wanted) {
+        flags.set(key, secret_line(flag, &mut std::io::stdin().lock())?, Origin::Flag(flag));
+    }
+    let settings = settings::resolve(&[flags, environment.layer()])?;
+    for message in &settings.notes {
+        watch.report(Event::Note { message: message.clone() });
+    }
+    Ok(settings)
+}
+
+/// A warning for each secret on the command line.
+fn exposed_secrets(flags: &Layer) -> Vec<String> {
+    let secrets = VARIABLES.iter().filter(|variable| variable.secret);
+    let exposed = secrets.filter_map(|variable| Some((flags.origin(variable.key?)?, variable.name)));
+    exposed
+        .map(|(flag, variable)| format!("{flag} can be seen in the list of processes: set {variable} instead"))
+        .collect()
+}
+
+/// A secret that is written to standard input, with or without a line's end.
+fn secret_line(flag: &str, input: &mut dyn Read) -> Result<String, Failure> {
+    let unusable = |why: &str| {
+        let failure = Failure::new(ExitCode::Usage, format!("could not use standard input, which {flag} reads: {why}"));
+        failure.hint(format!("printf %s \"$SECRET\" | spin-deploy login {flag}"))
+    };
+    let mut text = String::new();
+    let read = input.take(LONGEST_SECRET + 1).read_to_string(&mut text);
+    read.map_err(|error| {
+        unusable(match error.kind() {
+            std::io::ErrorKind::InvalidData => "it is not UTF-8",
+            _ => "it cannot be read",
+        })
+    })?;
+    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    match line {
+        "" => Err(unusable("it is empty")),
+        _ if text.len() as u64 > LONGEST_SECRET => Err(unusable("it is longer than 64 KiB")),
+        _ if line.contains(['\n', '\r']) => Err(unusable("it has more than one line")),
+        line => Ok(line.to_owned()),
+    }
 }
 
 /// Whether a person may be asked who they are.
@@ -24,18 +92,255 @@ pub enum Ask {
     Never,
 }
 
-/// Decides who we are at the target and at its registry; what is missing there, and not needed yet, stays missing.
+/// A person at the terminal, or why there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Questions(Result<Terminal, Mute>);
+
+impl Questions {
+    /// Opens the terminal, where nothing forbids to ask there.
+    pub fn new(ask: Ask, login: &LoginStoreArgs, environment: &Environment) -> Questions {
+        Questions(match (ask, login.no_input, environment.is_pipeline()) {
+            (Ask::Never, ..) => Err(Mute::NeverAsks),
+            (_, true, _) => Err(Mute::Forbidden),
+            (_, _, true) => Err(Mute::Pipeline),
+            _ => Terminal::open().ok_or(Mute::NoTerminal),
+        })
+    }
+
+    /// Who can be asked.
+    pub fn person(&self) -> Person<'_> {
+        match &self.0 {
+            Ok(terminal) => Ok(terminal as &dyn Prompt),
+            Err(mute) => Err(*mute),
+        }
+    }
+}
+
+/// Where logins are kept, and what other programs left.
+#[derive(Debug)]
+pub struct Logins {
+    /// Our own.
+    pub store: Store,
+    /// The user's directory for configuration, of all programs.
+    config_dir: Option<PathBuf>,
+    /// Which of those that Spin left is meant.
+    spin_environment: Option<String>,
+}
+
+impl Logins {
+    /// As the settings have it.
+    pub fn new(settings: &Settings) -> Result<Logins, Failure> {
+        let directory = own_directories().ok_or_else(|| {
+            Failure::new(ExitCode::Usage, "could not tell where logins are kept: no home is known").hint("set HOME")
+        })?;
+        let directory = directory.data_local_dir().join("credentials");
+        let store = match settings.credential_store.value {
+            CredentialStore::File => Store::file(directory),
+            CredentialStore::Keyring => Store::keyring(directory),
+        };
+        let config_dir = directories::BaseDirs::new().map(|user| user.config_dir().to_owned());
+        let spin_environment = settings.spin_environment.as_ref().map(|name| name.value.clone());
+        Ok(Logins { store, config_dir, spin_environment })
+    }
+}
+
+impl Keeper for Logins {
+    fn place(&self) -> String {
+        self.store.place()
+    }
+
+    fn kept(&self, server: &ServerOrigin) -> Result<Record, StoreError> {
+        self.store.read(server)
+    }
+
+    fn foreign(&self) -> Vec<Result<ForeignLogin, ForeignError>> {
+        let Some(config_dir) = &self.config_dir else { return Vec::new() };
+        let spin = spin_login(config_dir, self.spin_environment.as_deref());
+        [hippo_cli(config_dir), spin].into_iter().filter_map(Result::transpose).collect()
+    }
+}
+
+/// Decides who we are at the target and at its registry; nobody, where the target does not ask. Where nobody may be asked,
+/// what is missing stays missing.
 pub fn credentials(
+    driver: &Driver,
     settings: &Settings,
-    _login: &LoginStoreArgs,
-    _ask: Ask,
-    _environment: &Environment,
-    _watch: &Watch,
+    login: &LoginStoreArgs,
+    ask: Ask,
+    environment: &Environment,
+    watch: &Watch,
 ) -> Result<Credentials, Failure> {
-    let target = settings.credential.as_ref().and_then(|given| match given.value.clone() {
-        Given::Token(token) => Some(Credential::Token(token)),
-        Given::Login(login) => Some(Credential::Password(login)),
-        Given::Username(_) => None,
-    });
-    Ok(Credentials { target, registry: settings.bindle_login.as_ref().map(|login| login.value.clone()) })
+    let (Some(_), Some(url)) = (driver.accounts, &settings.hippo_url) else { return Ok(Credentials::default()) };
+    let (logins, questions) = (Logins::new(settings)?, Questions::new(ask, login, environment));
+    let found = or_nobody(at_target(&url.value, settings, &logins, &questions).map(Some), ask)?;
+    for message in found.iter().flat_map(|found| found.notes.clone()) {
+        watch.report(Event::Note { message });
+    }
+    let registry = match &settings.bindle_url {
+        Some(url) => or_nobody(at_registry(&url.value, settings, &logins, &questions), ask)?,
+        None => None,
+    };
+    Ok(Credentials { target: found.map(|found| found.credential), registry })
+}
+
+/// Where a command never asks, nobody will do.
+fn or_nobody<T>(found: Result<Option<T>, Failure>, ask: Ask) -> Result<Option<T>, Failure> {
+    match found {
+        Err(failure) if ask == Ask::Never && failure.code == ExitCode::Unauthenticated => Ok(None),
+        found => found,
+    }
+}
+
+/// Decides who we are at the target.
+pub fn at_target(url: &Url, settings: &Settings, logins: &Logins, questions: &Questions) -> Result<Found, Failure> {
+    let said = settings.credential.as_ref().map(said);
+    let found = chain::at_target(&url.into(), said.as_ref(), logins, questions.person(), Timestamp::now());
+    found.map_err(|error| failure(error, &TARGET, url))
+}
+
+/// Decides who we are at the registry; `None`: nobody.
+pub fn at_registry(
+    url: &Url,
+    settings: &Settings,
+    logins: &Logins,
+    questions: &Questions,
+) -> Result<Option<Login>, Failure> {
+    let said = settings.bindle_login.as_ref().map(said);
+    chain::at_registry(&url.into(), said.as_ref(), logins, questions.person())
+        .map_err(|error| failure(error, &REGISTRY, url))
+}
+
+/// What was said, and where.
+pub fn said(given: &Setting<Given>) -> Said {
+    Said { given: given.value.clone(), origin: given.origin.to_string() }
+}
+
+/// The flag that reads Hippo's token from standard input.
+const TOKEN_STDIN: &str = "--hippo-token-stdin";
+/// The flag that reads the password at Hippo from standard input.
+const PASSWORD_STDIN: &str = "--hippo-password-stdin";
+
+/// The settings that say who we are at a server.
+pub struct Words {
+    /// The server's address.
+    address: Key,
+    token: Option<Key>,
+    username: Key,
+    password: Key,
+    /// The flag that reads the password from standard input.
+    password_stdin: Option<&'static str>,
+}
+
+/// At the target.
+pub const TARGET: Words = Words {
+    address: Key::HippoUrl,
+    token: Some(Key::HippoToken),
+    username: Key::HippoUsername,
+    password: Key::HippoPassword,
+    password_stdin: Some(PASSWORD_STDIN),
+};
+
+/// At its registry.
+pub const REGISTRY: Words = Words {
+    address: Key::BindleServer,
+    token: None,
+    username: Key::BindleUsername,
+    password: Key::BindlePassword,
+    password_stdin: None,
+};
+
+impl Words {
+    /// How to log in at a server once and for all.
+    pub fn login_command(&self, url: &Url) -> String {
+        format!("spin-deploy login {} {}", self.address.flag(), crate::http::SafeUrl::from(url))
+    }
+
+    fn hints(&self, missing: Half) -> Vec<String> {
+        let stdin = self.password_stdin.map(|flag| format!(", or pass {flag} and write it to standard input"));
+        match missing {
+            Half::Username => vec![format!("set {} (or pass {} NAME)", variable(self.username), self.username.flag())],
+            Half::Password => vec![format!("set {}{}", variable(self.password), stdin.unwrap_or_default())],
+        }
+    }
+}
+
+fn variable(key: Key) -> &'static str {
+    variable_for(key).map_or(key.flag(), |variable| variable.name)
+}
+
+/// What the user is told where the chain has no answer.
+pub fn failure(error: ChainError, words: &Words, url: &Url) -> Failure {
+    match error {
+        ChainError::Store(error) => error.into(),
+        ChainError::Prompt(error) => error.into(),
+        ChainError::Half { missing, mute, .. } => {
+            let failure = Failure::of(ExitCode::Unauthenticated, &error);
+            Failure { causes: silence(mute), hints: words.hints(missing), ..failure }
+        }
+        ChainError::Nobody { ref seen, mute, .. } => {
+            let mut failure = Failure::of(ExitCode::Unauthenticated, &error);
+            failure.causes = seen.iter().cloned().chain(silence(mute)).collect();
+            failure.hints = vec![words.login_command(url)];
+            if let Some(token) = words.token {
+                failure.hints.push(format!(
+                    "in a pipeline set {}, or {} and {}",
+                    variable(token),
+                    variable(words.username),
+                    variable(words.password)
+                ));
+            }
+            failure
+        }
+    }
+}
+
+/// Why nobody was asked, in a line.
+fn silence(mute: Mute) -> Vec<String> {
+    let why = match mute {
+        Mute::Forbidden => "nobody was asked, for --no-input forbids it",
+        Mute::Pipeline => "nobody was asked, for CI is set: there is nobody in a pipeline",
+        Mute::NoTerminal => "nobody could be asked: there is no terminal",
+        Mute::NeverAsks => return Vec::new(),
+    };
+    vec![why.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_on_the_command_line_earn_a_warning() {
+        let mut flags = Layer::default();
+        for key in [Key::HippoToken, Key::HippoUrl, Key::BindlePassword] {
+            flags.set(key, "x", Origin::Flag(key.flag()));
+        }
+        assert_eq!(
+            exposed_secrets(&flags),
+            [
+                "--hippo-token can be seen in the list of processes: set HIPPO_TOKEN instead",
+                "--bindle-password can be seen in the list of processes: set BINDLE_PASSWORD instead",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_secret_is_one_line_of_standard_input() {
+        let read = |text: &[u8]| secret_line("--hippo-token-stdin", &mut &*text).map_err(|failure| failure.message);
+        for good in ["hunter2", "hunter2\n", "hunter2\r\n"] {
+            assert_eq!(read(good.as_bytes()).as_deref(), Ok("hunter2"));
+        }
+        assert_eq!(read(b" a b ").as_deref(), Ok(" a b "));
+        let long = vec![b'x'; 64 * 1024 + 1];
+        for (bad, why) in [
+            (&b""[..], "it is empty"),
+            (b"\n", "it is empty"),
+            (b"hunter2\nhunter3\n", "it has more than one line"),
+            (b"hunter2\xff", "it is not UTF-8"),
+            (&long, "it is longer than 64 KiB"),
+        ] {
+            let message = read(bad).unwrap_err();
+            assert_eq!(message, format!("could not use standard input, which --hippo-token-stdin reads: {why}"));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
 use crate::fetch::Downloader;
 use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
-use crate::settings::env::{Environment, VARIABLES};
+use crate::settings::env::Environment;
 use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
 use crate::target::{AppName, Context};
 use crate::targets::{self, DRIVERS, Driver};
@@ -32,20 +32,12 @@ const NEAR: f64 = 0.7;
 /// Decides the settings and deploys.
 pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
-    let flags = args.layer();
-    for message in exposed_secrets(&flags) {
-        watch.report(Event::Warning { message });
-    }
-    let given = args.layer();
-    let settings = decide::settings(flags, &args.application.from, environment)?;
+    let settings = decide::settings(args.layer(), &args.hippo, &args.application.from, environment, watch)?;
     former::heed(&args.former, watch.as_ref())?;
     let package = packaging(args, &settings, environment, watch.as_ref())?;
-    for message in &settings.notes {
-        watch.report(Event::Note { message: message.clone() });
-    }
     first_contact::refuse(&settings, Purpose::Deploy)?;
     let driver = driver(&settings.target)?;
-    refuse_flags_of_others(&given, driver)?;
+    refuse_flags_of_others(&args.layer(), driver)?;
     let build = Builder::wanted(args.application.build, environment);
     let request = Request {
         from: args.application.from.clone(),
@@ -62,7 +54,7 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
         watch.report(Event::Warning { message });
     }
-    let credentials = decide::credentials(&settings, &args.login, Ask::AtTerminal, environment, watch)?;
+    let credentials = decide::credentials(driver, &settings, &args.login, Ask::AtTerminal, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);
     let outcome = block_on(until_stopped(&Job { driver, config, build, request }, watch))?;
     Ok(Event::Finished(Box::new(finished(&outcome, started))))
@@ -151,15 +143,6 @@ pub fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Fail
         format!("{} is for the target {meant}, and this one is {}", key.flag(), driver.kind),
     )
     .hint(format!("leave it out, or choose that target: --target {meant}")))
-}
-
-/// A warning for each secret on the command line.
-fn exposed_secrets(flags: &Layer) -> Vec<String> {
-    let secrets = VARIABLES.iter().filter(|variable| variable.secret);
-    let exposed = secrets.filter_map(|variable| Some((flags.origin(variable.key?)?, variable.name)));
-    exposed
-        .map(|(flag, variable)| format!("{flag} can be seen in the list of processes: set {variable} instead"))
-        .collect()
 }
 
 fn other_name(Setting { value, origin }: Setting<String>) -> OtherName {
@@ -273,21 +256,6 @@ mod tests {
         let failure = refuse_flags_of_others(&flags, targets::find("local").unwrap()).unwrap_err();
         assert_eq!(failure.code, ExitCode::Usage);
         assert_eq!(failure.message, "--channel is for the target hippo, and this one is local");
-    }
-
-    #[test]
-    fn secrets_on_the_command_line_earn_a_warning() {
-        let mut flags = Layer::default();
-        for key in [Key::HippoToken, Key::HippoUrl, Key::BindlePassword] {
-            flags.set(key, "x", Origin::Flag(key.flag()));
-        }
-        assert_eq!(
-            exposed_secrets(&flags),
-            [
-                "--hippo-token can be seen in the list of processes: set HIPPO_TOKEN instead",
-                "--bindle-password can be seen in the list of processes: set BINDLE_PASSWORD instead",
-            ]
-        );
     }
 
     #[test]

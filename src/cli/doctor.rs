@@ -5,7 +5,6 @@ mod spin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::auth::Credentials;
 use crate::event::{Check, Event, Examined, Reporter, Step, Verdict};
 use crate::settings::Settings;
 use crate::settings::env::Environment;
@@ -25,32 +24,19 @@ use super::{ExitCode, Failure};
 /// Looks at everything.
 pub fn run(args: &DoctorArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
-    let settings = decide::settings(args.layer(), &args.asking.project.from, environment)?;
+    let asking = &args.asking;
+    let settings = decide::settings(args.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
     first_contact::refuse(&settings, Purpose::Examine)?;
-    for message in &settings.notes {
-        watch.report(Event::Note { message: message.clone() });
-    }
     let driver = driver(&settings.target)?;
     refuse_flags_of_others(&args.layer(), driver)?;
     tracing::debug!(?settings, "decided");
 
     let machine = settings.local.is_some().then(|| machine(environment)).transpose()?;
-    let credentials = decide::credentials(&settings, &args.asking.login, Ask::Never, environment, watch);
-    let credentials = credentials.or_else(|failure| nobody(failure, &settings))?;
+    let credentials = decide::credentials(driver, &settings, &asking.login, Ask::Never, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);
     let mut looks = Looks { watch, seen: Vec::new() };
     block_on(until_stopped(driver, &config, environment, decided(&settings, driver), &mut looks))?;
     looks.examined(config.name_or(driver.kind), started)
-}
-
-/// Who is known to nobody is looked at as well: that is among what the target's own looks tell.
-fn nobody(failure: Failure, settings: &Settings) -> Result<Credentials, Failure> {
-    match failure.code {
-        ExitCode::Unauthenticated => {
-            Ok(Credentials { target: None, registry: settings.bindle_login.as_ref().map(|login| login.value.clone()) })
-        }
-        _ => Err(failure),
-    }
 }
 
 /// What was chosen, and by whom.

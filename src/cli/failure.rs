@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use crate::app::{FetchError, FetchErrorKind, LoadError};
+use crate::auth::{PromptError, StoreError};
 use crate::cli::ExitCode;
 use crate::deploy::{DeployError, Unanswered};
 use crate::event::{Event, Failed, Problem, Step};
@@ -98,11 +99,27 @@ impl From<SettingsError> for Failure {
             | SettingsError::Url { .. }
             | SettingsError::NotASwitch { .. }
             | SettingsError::Unusable { .. }
-            | SettingsError::TokenAndLogin { .. }
-            | SettingsError::HalfBindleLogin { .. } => ExitCode::Usage,
-            SettingsError::HalfHippoLogin { .. } => ExitCode::Unauthenticated,
+            | SettingsError::TokenAndLogin { .. } => ExitCode::Usage,
         };
         Failure { hints: error.hints(), ..Failure::of(code, &error) }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure { hints: error.hints(), ..Failure::of(ExitCode::Usage, &error) }
+    }
+}
+
+impl From<PromptError> for Failure {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::Cancelled => {
+                Failure::new(ExitCode::Cancelled, "cancelled").hint("run the same command again: nothing was done")
+            }
+            PromptError::Terminal(_) => Failure::of(ExitCode::Unauthenticated, &error)
+                .hint("give the answer otherwise: the username by --hippo-username, the password by HIPPO_PASSWORD"),
+        }
     }
 }
 

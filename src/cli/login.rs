@@ -2,18 +2,239 @@
 
 use std::sync::Arc;
 
-use crate::event::Event;
+use jiff::Timestamp;
+use url::Url;
+
+use crate::auth::chain::{self, ChainError, Keeper};
+use crate::auth::{Credential, Given, Login, Prompt, ServerOrigin, Token};
+use crate::event::{Event, LoggedIn, Reporter};
+use crate::http::SafeUrl;
+use crate::settings::Settings;
 use crate::settings::env::Environment;
+use crate::target::{Accounts, Admission, Context, ErrorKind, TargetError};
+use crate::targets::Driver;
 
 use super::args::LoginArgs;
-use super::decide;
+use super::asking::ask;
+use super::decide::{self, Ask, Logins, Questions, REGISTRY, TARGET, Words};
+use super::deploy::{driver, refuse_flags_of_others};
 use super::first_contact::{self, Purpose};
 use super::watch::Watch;
-use super::{ExitCode, Failure};
+use super::{ExitCode, Failure, whoami};
+
+/// How often a new password is asked for, until it is typed twice alike.
+const ATTEMPTS: usize = 3;
 
 /// Logs in.
-pub fn run(args: &LoginArgs, environment: &Environment, _watch: &Arc<Watch>) -> Result<Event, Failure> {
-    let settings = decide::settings(args.asking.layer(), &args.asking.project.from, environment)?;
+pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
+    if let Some(method) = args.auth_method.as_deref().filter(|method| *method != "username") {
+        return Err(Failure::new(ExitCode::Usage, format!("there is no way to log in by {method:?}"))
+            .hint("log in as a user: spin-deploy login"));
+    }
+    if args.status || args.list {
+        return whoami::tell(&args.asking, args.list, environment, watch);
+    }
+    let asking = &args.asking;
+    let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
     first_contact::refuse(&settings, Purpose::LogIn)?;
-    Err(Failure::new(ExitCode::Unexpected, "not written yet"))
+    let driver = driver(&settings.target)?;
+    refuse_flags_of_others(&asking.layer(), driver)?;
+    let accounts = accounts(driver, &settings)?;
+    let questions = Questions::new(Ask::AtTerminal, &asking.login, environment);
+    let entry =
+        Entry { settings: &settings, accounts: accounts.as_ref(), logins: Logins::new(&settings)?, questions, watch };
+    let token = match &settings.credential {
+        Some(given) if !args.register => match &given.value {
+            Given::Token(token) => entry.with_token(token.expose())?,
+            _ => entry.log_in(&entry.login()?, false)?,
+        },
+        _ => entry.log_in(&entry.login_of(args.register)?, args.register)?,
+    };
+    let server = accounts.server();
+    entry.logins.store.update(&server.into(), |record| record.token = Some(token.clone()))?;
+    let registry = match accounts.registry() {
+        Some(url) => entry.registry(url)?.then(|| SafeUrl::from(url).to_string()),
+        None => None,
+    };
+    Ok(Event::LoggedIn(Box::new(LoggedIn {
+        target: settings.target.value.clone(),
+        server: ServerOrigin::from(server).to_string(),
+        username: token.username,
+        registered: args.register,
+        expires: token.expires,
+        registry,
+        stored: entry.logins.store.place(),
+    })))
+}
+
+/// The accounts at the target; a target without any needs no login.
+pub fn accounts(driver: &Driver, settings: &Settings) -> Result<Box<dyn Accounts>, Failure> {
+    let Some(accounts) = driver.accounts else {
+        let message = format!("the target {} does not ask who you are", settings.target.value);
+        return Err(Failure::new(ExitCode::Usage, message)
+            .hint(format!("deploy to it right away: spin-deploy --target {}", settings.target.value)));
+    };
+    Ok(accounts(&settings.config(None, &Default::default()))?)
+}
+
+/// A login under way.
+struct Entry<'a> {
+    settings: &'a Settings,
+    accounts: &'a dyn Accounts,
+    logins: Logins,
+    questions: Questions,
+    watch: &'a Arc<Watch>,
+}
+
+impl Entry<'_> {
+    fn server(&self) -> ServerOrigin {
+        self.accounts.server().into()
+    }
+
+    /// A token that was given is kept when the server takes it. When it runs out, the server alone knows.
+    fn with_token(&self, token: &str) -> Result<Token, Failure> {
+        let secret = crate::auth::Secret::new(token);
+        let credential = Credential::Token(secret.clone());
+        self.ask(async |cx| self.accounts.check(cx, &credential).await)?;
+        Ok(Token { secret, username: None, expires: None })
+    }
+
+    fn login_of(&self, register: bool) -> Result<Login, Failure> {
+        match (&self.settings.credential, self.questions.person()) {
+            (None | Some(crate::settings::Setting { value: Given::Username(_), .. }), Ok(person)) if register => {
+                self.new_login(person)
+            }
+            _ => self.login(),
+        }
+    }
+
+    /// Who logs in: what was given, and what a person says to the rest.
+    fn login(&self) -> Result<Login, Failure> {
+        let server = self.server();
+        let login = match (&self.settings.credential, self.questions.person()) {
+            (Some(given), person) => {
+                let said = decide::said(given);
+                chain::login(&server, &said.given, &said.origin, person)
+            }
+            (None, Ok(person)) => {
+                let kept = self.logins.kept(&server)?.token.and_then(|token| token.username);
+                chain::ask_login(&server, kept.as_deref(), person).map_err(ChainError::from)
+            }
+            (None, Err(mute)) => Err(ChainError::Nobody { server, seen: Vec::new(), mute }),
+        };
+        login.map_err(|error| not_said(error, &TARGET, self.accounts.server()))
+    }
+
+    /// Who is to have an account: a password that nobody sees is typed twice.
+    fn new_login(&self, person: &dyn Prompt) -> Result<Login, Failure> {
+        let server = self.server();
+        let username = match &self.settings.credential {
+            Some(crate::settings::Setting { value: Given::Username(username), .. }) => username.clone(),
+            _ => person.ask(&format!("New username at {server}"), None)?,
+        };
+        for _ in 0..ATTEMPTS {
+            let password = person.ask_secret(&format!("New password of {username} at {server}"))?;
+            if person.ask_secret("The same password again")? == password {
+                return Ok(Login { username, password });
+            }
+        }
+        Err(Failure::new(ExitCode::Usage, "the two passwords differ").hint("spin-deploy login --register"))
+    }
+
+    fn log_in(&self, login: &Login, register: bool) -> Result<Token, Failure> {
+        if register {
+            self.register(login)?;
+        }
+        let token = self.ask(async |cx| self.accounts.log_in(cx, login).await);
+        match token {
+            // The server has said yes to the account, and does not know it.
+            Err(failure) if register && failure.code == ExitCode::Unauthenticated => Err(failure.hint(format!(
+                "there may be an account whose name differs from {:?} in upper and lower case only: choose another name",
+                login.username
+            ))),
+            token => token,
+        }
+    }
+
+    /// Makes the account; an administrator who is logged in makes it where only those may.
+    fn register(&self, login: &Login) -> Result<(), Failure> {
+        let kept = self.logins.kept(&self.server())?.token.filter(|token| token.lasts(Timestamp::now()));
+        let by = kept.map(|token| Credential::Token(token.secret));
+        let made = ask(self.watch, async |cx| self.accounts.register(cx, login, by.as_ref()).await)?;
+        made.map_err(|error| match error.kind {
+            // The server has understood, and does not like the name or the password.
+            ErrorKind::Rejected => Failure { code: ExitCode::Usage, ..Failure::from(error) }
+                .hint("choose another username, or another password: spin-deploy login --register"),
+            _ => error.into(),
+        })
+    }
+
+    /// Whether the registry takes a login, which is then kept. That it does not ask is fine, too.
+    fn registry(&self, url: &Url) -> Result<bool, Failure> {
+        let origin = ServerOrigin::from(url);
+        let known = match &self.settings.bindle_login {
+            Some(given) => {
+                let said = decide::said(given);
+                let login = chain::login(&origin, &said.given, &said.origin, self.questions.person());
+                Some(login.map_err(|error| not_said(error, &REGISTRY, url))?)
+            }
+            None => self.logins.kept(&origin)?.login,
+        };
+        match (self.admission(known.as_ref())?, known, self.questions.person()) {
+            (None, ..) | (Some(Admission::Admitted), None, _) => Ok(false),
+            (Some(Admission::Admitted), Some(login), _) => self.keep(&origin, login),
+            (Some(_), known, Ok(person)) => {
+                let default = known.map(|login| login.username);
+                let login = chain::ask_login(&origin, default.as_deref(), person)?;
+                match self.admission(Some(&login))? {
+                    Some(Admission::Admitted) => self.keep(&origin, login),
+                    _ => Err(refused(url, &login)),
+                }
+            }
+            (Some(_), Some(login), Err(_)) => Err(refused(url, &login)),
+            (Some(_), None, Err(_)) => {
+                let message = format!(
+                    "the Bindle server at {} wants to know who you are: set BINDLE_USERNAME and BINDLE_PASSWORD",
+                    SafeUrl::from(url)
+                );
+                self.watch.report(Event::Warning { message });
+                Ok(false)
+            }
+        }
+    }
+
+    /// How the registry takes a login; `None`: it could not be asked, which harms no login at the target.
+    fn admission(&self, login: Option<&Login>) -> Result<Option<Admission>, Failure> {
+        match ask(self.watch, async |cx| self.accounts.check_registry(cx, login).await)? {
+            Ok(admission) => Ok(Some(admission)),
+            Err(error) => {
+                let message = format!("{:#}", anyhow::Error::from(error));
+                self.watch.report(Event::Warning { message: format!("could not {message}") });
+                Ok(None)
+            }
+        }
+    }
+
+    fn keep(&self, origin: &ServerOrigin, login: Login) -> Result<bool, Failure> {
+        self.logins.store.update(origin, |record| record.login = Some(login))?;
+        Ok(true)
+    }
+
+    fn ask<T>(&self, question: impl AsyncFnOnce(&Context) -> Result<T, TargetError>) -> Result<T, Failure> {
+        Ok(ask(self.watch, question)??)
+    }
+}
+
+/// That somebody did not say who they are. To log in is what they were about to do.
+fn not_said(error: ChainError, words: &Words, url: &Url) -> Failure {
+    let mut failure = decide::failure(error, words, url);
+    failure.hints.retain(|hint| *hint != words.login_command(url));
+    failure
+}
+
+fn refused(url: &Url, login: &Login) -> Failure {
+    let message = format!("the Bindle server at {} does not take the login of {}", SafeUrl::from(url), login.username);
+    let mut failure = Failure::new(ExitCode::Unauthenticated, message);
+    failure.causes = vec!["the login at the target is kept all the same".to_owned()];
+    failure.hint("check BINDLE_USERNAME and BINDLE_PASSWORD, and run the same command again")
 }

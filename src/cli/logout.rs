@@ -2,14 +2,59 @@
 
 use std::sync::Arc;
 
-use crate::event::Event;
+use jiff::Timestamp;
+
+use crate::auth::ServerOrigin;
+use crate::auth::chain::Keeper;
+use crate::event::{Event, LoggedOut, Reporter};
 use crate::settings::env::Environment;
 
 use super::args::LogoutArgs;
+use super::decide::{self, Logins};
+use super::deploy::{driver, refuse_flags_of_others};
 use super::watch::Watch;
 use super::{ExitCode, Failure};
 
 /// Forgets.
-pub fn run(_args: &LogoutArgs, _environment: &Environment, _watch: &Arc<Watch>) -> Result<Event, Failure> {
-    Err(Failure::new(ExitCode::Unexpected, "not written yet"))
+pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
+    let asking = &args.asking;
+    let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
+    refuse_flags_of_others(&asking.layer(), driver(&settings.target)?)?;
+    let logins = Logins::new(&settings)?;
+    if args.all {
+        let servers = logins.store.forget_all()?;
+        warn_of_others(&logins, watch, |_| true);
+        return Ok(logged_out(servers));
+    }
+    let urls = [&settings.hippo_url, &settings.bindle_url].into_iter().flatten();
+    let servers: Vec<ServerOrigin> = urls.map(|url| ServerOrigin::from(&url.value)).collect();
+    if servers.is_empty() {
+        return Err(Failure::new(ExitCode::Usage, "nothing says which login to forget")
+            .hint("one server's: spin-deploy logout --hippo-url URL")
+            .hint("all of them: spin-deploy logout --all"));
+    }
+    let mut forgotten = Vec::new();
+    for server in &servers {
+        if logins.store.forget(server)? {
+            forgotten.push(server.clone());
+        }
+    }
+    warn_of_others(&logins, watch, |server| servers.contains(server));
+    Ok(logged_out(forgotten))
+}
+
+fn logged_out(servers: Vec<ServerOrigin>) -> Event {
+    Event::LoggedOut(LoggedOut { servers: servers.iter().map(ToString::to_string).collect() })
+}
+
+/// Tells of the logins that other programs left: they are not ours to forget, and still count.
+fn warn_of_others(logins: &Logins, watch: &Watch, concerns: impl Fn(&ServerOrigin) -> bool) {
+    for left in logins.foreign().into_iter().flatten() {
+        let server = ServerOrigin::from(&left.server);
+        let counts = left.token.is_some_and(|token| token.lasts(Timestamp::now()));
+        if counts && concerns(&server) {
+            let message = format!("the login for {server} in {} is of another program, and stays", left.file.display());
+            watch.report(Event::Note { message });
+        }
+    }
 }

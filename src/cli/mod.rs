@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err, reason = "a failure comes once a run, and holds all that is told about it")]
 
 mod args;
+mod asking;
 mod build;
 mod completions;
 mod decide;

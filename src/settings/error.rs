@@ -1,6 +1,6 @@
 //! Why settings cannot be used.
 
-use super::{Key, Origin, Place, UrlProblem, env};
+use super::{Origin, Place, UrlProblem};
 
 /// A setting that cannot be used. Messages name flags and variables, never the values of secrets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,19 +24,6 @@ pub enum SettingsError {
     /// Two ways to say who we are, on one layer.
     #[error("{token} cannot be used together with {login}")]
     TokenAndLogin { token: Origin, login: Origin },
-    /// A username without its password at Hippo, or the reverse.
-    #[error("{given} is given, but the {} for Hippo is missing", noun(*missing))]
-    HalfHippoLogin { given: Origin, missing: Key },
-    /// A username without its password at the Bindle server, or the reverse.
-    #[error("{given} is given, but the {} for the Bindle server is missing", noun(*missing))]
-    HalfBindleLogin { given: Origin, missing: Key },
-}
-
-fn noun(missing: Key) -> &'static str {
-    match missing {
-        Key::HippoUsername | Key::BindleUsername => "username",
-        _ => "password",
-    }
 }
 
 impl SettingsError {
@@ -50,9 +37,6 @@ impl SettingsError {
             SettingsError::NotASwitch { origin, .. } => vec![assign(origin, "true"), assign(origin, "false")],
             SettingsError::Unusable { origin, example, .. } => vec![assign(origin, example)],
             SettingsError::TokenAndLogin { token, login } => vec![format!("leave out {token} or {login}")],
-            SettingsError::HalfHippoLogin { missing, .. } | SettingsError::HalfBindleLogin { missing, .. } => {
-                vec![set_one(*missing)]
-            }
         }
     }
 }
@@ -64,13 +48,5 @@ fn assign(origin: &Origin, value: &str) -> String {
         Origin::Variable(name) => format!("{name}={value}"),
         Origin::File(Place { key, .. }) => format!("{key} = {value:?}"),
         Origin::Default => value.to_owned(),
-    }
-}
-
-/// How to give a value that is missing: by its variable, and for what is no secret by its flag, too.
-fn set_one(key: Key) -> String {
-    match env::variable_for(key) {
-        Some(variable) => format!("set {} (or pass {})", variable.name, key.flag()),
-        None => format!("pass {}", key.flag()),
     }
 }

@@ -49,8 +49,8 @@ pub struct Settings {
     pub credential: Option<Setting<Given>>,
     /// The Bindle server's address.
     pub bindle_url: Option<Setting<Url>>,
-    /// Who we are at the Bindle server; the origin is the username's.
-    pub bindle_login: Option<Setting<Login>>,
+    /// What is said of who we are at the Bindle server; the origin is the username's where there is one.
+    pub bindle_login: Option<Setting<Given>>,
     /// The file with the key that signs invoices.
     pub signing_key: Option<Setting<PathBuf>>,
     /// How a channel's domain becomes the application's URL.
@@ -127,7 +127,7 @@ pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
         hippo_url: address(&layers, Key::HippoUrl)?,
         credential: hippo_credential(&layers, &mut notes)?,
         bindle_url: address(&layers, Key::BindleServer)?,
-        bindle_login: bindle_login(&layers)?,
+        bindle_login: login(&layers, Key::BindleUsername, Key::BindlePassword)?,
         signing_key: layers.path(Key::SigningKey),
         app_url: layers.text(Key::AppUrl)?,
         ca_cert: layers.path(Key::CaCert),
@@ -183,33 +183,24 @@ fn hippo_credential(layers: &Layers<'_>, notes: &mut Vec<String>) -> Result<Opti
         notes.extend(overridden(&token.origin, LOGIN.iter().filter_map(|key| layers.origin(*key))));
         return Ok(Some(token.map(|token| Given::Token(Secret::new(token)))));
     }
-    let given = match (layers.text(Key::HippoUsername)?, layers.text(Key::HippoPassword)?) {
-        (Some(username), Some(password)) => username.map(|username| Given::Login(login(username, password.value))),
-        (Some(username), None) => username.map(Given::Username),
-        (None, Some(password)) => {
-            return Err(SettingsError::HalfHippoLogin { given: password.origin, missing: Key::HippoUsername });
-        }
-        (None, None) => return Ok(None),
-    };
-    notes.extend(overridden(&given.origin, layers.origin(Key::HippoToken)));
-    Ok(Some(given))
-}
-
-fn bindle_login(layers: &Layers<'_>) -> Result<Option<Setting<Login>>, SettingsError> {
-    match (layers.text(Key::BindleUsername)?, layers.text(Key::BindlePassword)?) {
-        (Some(username), Some(password)) => Ok(Some(username.map(|username| login(username, password.value)))),
-        (Some(username), None) => {
-            Err(SettingsError::HalfBindleLogin { given: username.origin, missing: Key::BindlePassword })
-        }
-        (None, Some(password)) => {
-            Err(SettingsError::HalfBindleLogin { given: password.origin, missing: Key::BindleUsername })
-        }
-        (None, None) => Ok(None),
+    let given = login(layers, Key::HippoUsername, Key::HippoPassword)?;
+    if let Some(given) = &given {
+        notes.extend(overridden(&given.origin, layers.origin(Key::HippoToken)));
     }
+    Ok(given)
 }
 
-fn login(username: String, password: String) -> Login {
-    Login { username, password: Secret::new(password) }
+/// A user and a password, or one of them; the origin is the user's where there is one.
+fn login(layers: &Layers<'_>, username: Key, password: Key) -> Result<Option<Setting<Given>>, SettingsError> {
+    Ok(match (layers.text(username)?, layers.text(password)?) {
+        (Some(username), Some(password)) => {
+            let password = Secret::new(password.value);
+            Some(username.map(|username| Given::Login(Login { username, password })))
+        }
+        (Some(username), None) => Some(username.map(Given::Username)),
+        (None, Some(password)) => Some(password.map(|password| Given::Password(Secret::new(password)))),
+        (None, None) => None,
+    })
 }
 
 /// The note that a higher layer's credential hides others.

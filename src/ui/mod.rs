@@ -7,6 +7,7 @@ mod answers;
 mod human;
 mod json;
 mod live;
+mod prompt;
 mod text;
 mod transfers;
 
@@ -14,6 +15,7 @@ use std::io::{self, IsTerminal, Write};
 
 pub use human::{Human, Look, Verbosity};
 pub use json::Json;
+pub use prompt::Terminal;
 
 /// Where output goes.
 pub type Sink = Box<dyn Write + Send>;

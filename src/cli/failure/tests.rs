@@ -101,13 +101,11 @@ fn other_failures_have_their_codes() {
 
 #[test]
 fn settings_failures_have_their_codes() {
-    use crate::settings::{Key, Origin};
+    use crate::settings::Origin;
     let given = || Origin::Flag("--x");
     let table = [
         (SettingsError::NotUnicode { origin: given() }, 2),
         (SettingsError::TokenAndLogin { token: given(), login: given() }, 2),
-        (SettingsError::HalfBindleLogin { given: given(), missing: Key::BindlePassword }, 2),
-        (SettingsError::HalfHippoLogin { given: given(), missing: Key::HippoPassword }, 4),
     ];
     for (error, code) in table {
         assert_eq!(Failure::from(error).code.number(), code);

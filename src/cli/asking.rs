@@ -1,0 +1,30 @@
+//! Questions to a target that are no deployment: a runtime, signals, and nothing to carry through.
+
+use std::sync::Arc;
+
+use crate::event::Reporter;
+use crate::target::{Context, TargetError};
+
+use super::machine::block_on;
+use super::signals::{self, Stop};
+use super::watch::Watch;
+use super::{ExitCode, Failure};
+
+/// Asks, unless the user loses patience.
+pub fn ask<T>(
+    watch: &Arc<Watch>,
+    question: impl AsyncFnOnce(&Context) -> Result<T, TargetError>,
+) -> Result<Result<T, TargetError>, Failure> {
+    block_on(async {
+        let stop = Stop::default();
+        signals::listen(stop.clone(), || {}, signals::exit_if_stuck)
+            .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
+        let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently.clone() };
+        tokio::select! {
+            answer = question(&cx) => Ok(answer),
+            () = stop.gently.cancelled() => {
+                Err(Failure::new(ExitCode::Cancelled, "cancelled").hint("run the same command again"))
+            }
+        }
+    })
+}
