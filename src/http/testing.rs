@@ -108,7 +108,8 @@ impl Server {
                 let Ok(mut stream) = tokio_rustls::TlsAcceptor::from(config.clone()).accept(stream).await else {
                     continue;
                 };
-                let request = read_request(&mut stream, true).await.unwrap();
+                // Some only look at the certificate.
+                let Some(request) = read_request(&mut stream, true).await else { continue };
                 log.lock().unwrap().push(request);
                 if let Act::Send(bytes) = &act {
                     stream.write_all(bytes).await.unwrap();

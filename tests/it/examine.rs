@@ -143,7 +143,6 @@ async fn hippo_reads_another_bindle_server() {
     upload(&other, "web").await;
     let told = examine(hippo::Config { bindle_url: Some(other.url().parse().unwrap()), ..settings(&stack) }).await;
     insta::assert_snapshot!(show(&told[15..], &stack), @r#"
-    - the signing key can be used: there is none
     x Hippo reads this Bindle server: it does not see web [InvalidConfig]
       > give the Bindle server that Hippo reads: `--bindle-server URL` (Hippo has it in its setting ConnectionStrings:Bindle)
     "#);
