@@ -10,6 +10,8 @@ use jiff::Timestamp;
 /// The steps of a deployment, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// Build the application (`--build`).
+    Build,
     /// Read the manifest and the files that it names.
     Load,
     /// Make the package.
@@ -28,6 +30,7 @@ impl Step {
     /// The step's name in JSON and in messages: a lower-case verb.
     pub fn name(self) -> &'static str {
         match self {
+            Step::Build => "build",
             Step::Load => "load",
             Step::Package => "package",
             Step::Plan => "plan",

@@ -28,6 +28,7 @@ mod load;
 mod manifest;
 mod model;
 mod problem;
+mod stale;
 mod unwanted;
 mod validate;
 
@@ -37,8 +38,9 @@ mod tests;
 pub use fetch::{Fetch, FetchError, FetchErrorKind};
 pub use load::{find_manifest, load};
 pub use model::{
-    Application, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Source, StaticResponse,
-    Trigger, Variable,
+    Application, Build, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Source,
+    StaticResponse, Trigger, Variable,
 };
 pub use problem::{LoadError, Place, Problem};
+pub use stale::stale;
 pub use validate::expand_template;

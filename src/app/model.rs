@@ -129,6 +129,8 @@ pub struct Component {
     pub description: Option<String>,
     /// Where its Wasm comes from.
     pub source: Source,
+    /// How it is built, where the manifest says so.
+    pub build: Option<Build>,
     /// Its own variables (v1: `config`): templates by name.
     pub variables: BTreeMap<String, String>,
     /// Its environment.
@@ -151,6 +153,15 @@ pub struct Component {
     pub dependencies: Vec<String>,
     /// Where it is declared.
     pub at: Place,
+}
+
+/// What the manifest says of a component's build, as far as it matters to what was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// The directory that it runs in, below the manifest's own (`workdir`, Spin 0.3).
+    pub workdir: Option<String>,
+    /// Patterns of the files that it is made from, below that directory (`watch`, Spin 1.1).
+    pub watch: Vec<String>,
 }
 
 /// Where a component's Wasm comes from.

@@ -1,14 +1,17 @@
 //! Who we are: credentials, where they are kept, and the wrapper that will not print.
 
+mod foreign;
 mod secret;
 mod server;
+mod shell;
 mod store;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use foreign::{ForeignError, ForeignLogin, hippo_cli, spin_login};
 pub use secret::Secret;
 pub use server::ServerOrigin;
-pub use store::{Record, Store, StoreError};
+pub use store::{KeyringTrouble, Record, Store, StoreError, StorePlace};
 
 /// A stored token that runs out sooner than this counts as expired: it has to last for a deployment.
 const MARGIN: SignedDuration = SignedDuration::from_secs(120);

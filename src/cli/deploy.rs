@@ -1,26 +1,28 @@
 //! `deploy`: package, upload, release, wait.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::deploy::{self, Ending, Outcome, Request};
+use crate::deploy::{self, Check, Ending, OtherName, Outcome, Request};
 use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
 use crate::fetch::Downloader;
 use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::{Environment, VARIABLES};
-use crate::settings::{Key, Layer, Local, Setting, Settings};
-use crate::target::Context;
+use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
+use crate::target::{AppName, Context};
 use crate::targets::{self, DRIVERS, Driver};
 
-use super::args::DeployArgs;
+use super::args::{DeployArgs, WaitingArgs};
+use super::build::Builder;
 use super::decide::{self, Ask};
 use super::first_contact::{self, Purpose};
 use super::former;
 use super::machine::{block_on, machine, own_directories};
 use super::signals::{self, Stop};
+use super::variables::variables;
+use super::visit::Visitor;
 use super::watch::Watch;
 use super::{ExitCode, Failure, NAME};
 
@@ -37,14 +39,22 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     let given = args.layer();
     let settings = decide::settings(flags, &args.application.from, environment)?;
     former::heed(&args.former, watch.as_ref())?;
-    let package = packaging(args, &settings, watch.as_ref())?;
+    let package = packaging(args, &settings, environment, watch.as_ref())?;
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
     }
     first_contact::refuse(&settings, Purpose::Deploy)?;
     let driver = driver(&settings.target)?;
     refuse_flags_of_others(&given, driver)?;
-    let request = Request { from: args.application.from.clone(), package, timeout: args.waiting.patience() };
+    let build = Builder::wanted(args.application.build, environment);
+    let request = Request {
+        from: args.application.from.clone(),
+        package,
+        timeout: args.waiting.patience(),
+        name: settings.app.clone().map(other_name),
+        check: check(settings.check.clone(), &args.waiting, watch.as_ref())?,
+        built: build.is_some(),
+    };
     // Not the request: it holds the values of variables, which may be secret.
     tracing::debug!(?settings, "decided");
 
@@ -54,17 +64,20 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     }
     let credentials = decide::credentials(&settings, &args.login, Ask::AtTerminal, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);
-    let outcome = block_on(until_stopped(driver, &config, &request, watch))?;
+    let outcome = block_on(until_stopped(&Job { driver, config, build, request }, watch))?;
     Ok(Event::Finished(Box::new(finished(&outcome, started))))
 }
 
+/// What was decided to be done.
+struct Job {
+    driver: &'static Driver,
+    config: targets::Config,
+    build: Option<Builder>,
+    request: Request,
+}
+
 /// Deploys, unless the user loses patience.
-async fn until_stopped(
-    driver: &Driver,
-    config: &targets::Config,
-    request: &Request,
-    watch: &Arc<Watch>,
-) -> Result<Outcome, Failure> {
+async fn until_stopped(job: &Job, watch: &Arc<Watch>) -> Result<Outcome, Failure> {
     let stop = Stop::default();
     let on_cancel = {
         let watch = Arc::clone(watch);
@@ -75,27 +88,27 @@ async fn until_stopped(
         .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
     let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently };
     tokio::select! {
-        outcome = connect_and_deploy(driver, config, request, &cx) => outcome,
+        outcome = connect_and_deploy(job, &cx) => outcome,
         () = stop.at_once.cancelled() => Err(aborted(watch.step())),
     }
 }
 
-async fn connect_and_deploy(
-    driver: &Driver,
-    config: &targets::Config,
-    request: &Request,
-    cx: &Context,
-) -> Result<Outcome, Failure> {
+async fn connect_and_deploy(job: &Job, cx: &Context) -> Result<Outcome, Failure> {
+    let Job { driver, config, build, request } = job;
     let target = (driver.connect)(config)?;
     let client = Client::new(&config.http)?;
+    if let Some(builder) = build {
+        builder.run(cx, &request.from).await?;
+    }
+    let visit = Visitor(client.clone());
     let fetch = Downloader { client, cache: cache(), reporter: Arc::clone(&cx.reporter) };
-    Ok(deploy::run(cx, target.as_ref(), &fetch, request).await?)
+    Ok(deploy::run(cx, target.as_ref(), &fetch, &visit, request).await?)
 }
 
 /// What is known when everything was dropped.
 fn aborted(step: Option<Step>) -> Failure {
     let live = match step {
-        None | Some(Step::Load | Step::Package | Step::Plan | Step::Publish) => {
+        None | Some(Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish) => {
             "what was live before; nothing was released"
         }
         Some(Step::Release) => "not known: the release was under way",
@@ -137,7 +150,7 @@ pub fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Fail
         ExitCode::Usage,
         format!("{} is for the target {meant}, and this one is {}", key.flag(), driver.kind),
     )
-    .hint(format!("leave it out, or choose that target: --target {meant}")))
+    .hint(format!("leave it out, or choose that target: `--target {meant}`")))
 }
 
 /// A warning for each secret on the command line.
@@ -149,7 +162,35 @@ fn exposed_secrets(flags: &Layer) -> Vec<String> {
         .collect()
 }
 
-fn packaging(args: &DeployArgs, settings: &Settings, reporter: &dyn Reporter) -> Result<package::Options, Failure> {
+fn other_name(Setting { value, origin }: Setting<String>) -> OtherName {
+    OtherName { name: AppName(value), origin: origin.to_string() }
+}
+
+/// What has to answer, too. Only who waits can see whether it does: typed for a run that does not wait, it is refused.
+fn check(
+    check: Option<Setting<settings::Check>>,
+    waiting: &WaitingArgs,
+    reporter: &dyn Reporter,
+) -> Result<Option<Check>, Failure> {
+    let Some(Setting { value: settings::Check { path, status }, origin }) = check else { return Ok(None) };
+    if waiting.patience().is_some() {
+        return Ok(Some(Check { path, status }));
+    }
+    let why = if waiting.no_wait { "--no-wait" } else { "a --timeout of 0" };
+    if let Origin::Flag(flag) = origin {
+        let message = format!("{flag} cannot be used together with {why}");
+        return Err(Failure::new(ExitCode::Usage, message).hint(format!("leave out {flag} or {why}")));
+    }
+    reporter.report(Event::Note { message: format!("{origin} is not used: {why} is") });
+    Ok(None)
+}
+
+fn packaging(
+    args: &DeployArgs,
+    settings: &Settings,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+) -> Result<package::Options, Failure> {
     let build_info = match (&args.packaging.buildinfo, settings.no_buildinfo.value) {
         (Some(given), omit) => {
             if omit {
@@ -161,40 +202,7 @@ fn packaging(args: &DeployArgs, settings: &Settings, reporter: &dyn Reporter) ->
         (None, true) => BuildInfo::Omitted,
         (None, false) => BuildInfo::Derived,
     };
-    Ok(package::Options { build_info, variables: variables(&args.application.variables)? })
-}
-
-/// `NAME=VALUE` for each; a value may be empty and may hold further `=`, and `@FILE` stands for what is in a file, but for
-/// a line's end at its end. Errors show no values.
-fn variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-    let mut variables = BTreeMap::new();
-    for text in given {
-        let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-            return Err(Failure::new(ExitCode::Usage, "could not use a --variable: it is not NAME=VALUE")
-                .hint("--variable NAME=VALUE"));
-        };
-        let value = match value.strip_prefix('@') {
-            // The way to write a value that begins so.
-            Some(rest) if rest.starts_with('@') => rest.to_owned(),
-            Some(file) => read_value(name, file)?,
-            None => value.to_owned(),
-        };
-        if variables.insert(name.to_owned(), value).is_some() {
-            return Err(Failure::new(ExitCode::Usage, format!("--variable gives {name:?} twice")));
-        }
-    }
-    Ok(variables)
-}
-
-fn read_value(name: &str, file: &str) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        let mut failure =
-            Failure::new(ExitCode::Usage, format!("could not read the value of variable {name:?} from {file}"));
-        failure.causes = vec![error.to_string()];
-        failure
-    })?;
-    let line = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
-    Ok(line.unwrap_or(&text).to_owned())
+    Ok(package::Options { build_info, variables: variables(&args.application, environment)? })
 }
 
 fn finished(outcome: &Outcome, started: Instant) -> Finished {
@@ -227,8 +235,6 @@ fn route_url(base: &str, route: &Route) -> RouteUrl {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::settings::Origin;
 
@@ -257,37 +263,6 @@ mod tests {
         ] {
             assert_eq!(route_url(base, &route(path)).url, expected);
         }
-    }
-
-    #[test]
-    fn variables_have_a_name_and_are_given_once() {
-        let parse = |texts: &[&str]| variables(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
-        let good = parse(&["a=b", "c=", "d=e=f", "g=@@h"]).unwrap();
-        assert_eq!(
-            good,
-            [("a", "b"), ("c", ""), ("d", "e=f"), ("g", "@h")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
-        );
-        for bad in [&["hunter2"][..], &["=hunter2"], &["a=hunter2", "a=hunter2"]] {
-            let failure = parse(bad).unwrap_err();
-            assert_eq!(failure.code, ExitCode::Usage);
-            assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
-        }
-    }
-
-    #[test]
-    fn a_value_may_stand_in_a_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("token");
-        std::fs::write(&file, "hunter2\n").unwrap();
-        let given = |file: &Path| variables(&[format!("token=@{}", file.display())]);
-        assert_eq!(given(&file).unwrap()["token"], "hunter2");
-        let failure = given(&directory.path().join("gone")).unwrap_err();
-        assert_eq!(failure.code, ExitCode::Usage);
-        assert!(
-            failure.message.starts_with("could not read the value of variable \"token\" from "),
-            "{}",
-            failure.message
-        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What an error means to the caller: exit code, causes, hints. One `From` for each module's error.
 
+mod hints;
+
 use std::error::Error;
 
-use crate::app::{FetchError, FetchErrorKind, LoadError};
+use crate::app::{FetchErrorKind, LoadError};
 use crate::cli::ExitCode;
 use crate::deploy::{DeployError, Unanswered};
 use crate::event::{Event, Failed, Problem, Step};
@@ -31,14 +33,15 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure without a cause.
+    /// A failure without a cause. A bug has its hint already.
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        let hints = if code == ExitCode::Unexpected { vec![hints::REPORT.to_owned()] } else { Vec::new() };
         Failure {
             code,
             message: message.into(),
             causes: Vec::new(),
             problems: Vec::new(),
-            hints: Vec::new(),
+            hints,
             live: None,
             logs: Vec::new(),
         }
@@ -74,6 +77,12 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Adds advice where a problem has none of its own, or where there is no problem that could.
+    fn unless_hinted(self, hint: &str) -> Self {
+        let hinted = !self.problems.is_empty() && self.problems.iter().all(|problem| problem.hint.is_some());
+        if hinted { self } else { self.hint(hint) }
     }
 
     /// The last event of the run.
@@ -119,7 +128,7 @@ impl From<HttpError> for Failure {
             | Kind::ServerFailed
             | Kind::Interrupted => ExitCode::Unreachable,
         };
-        Failure::of(code, &error)
+        Failure::of(code, &error).hint(hints::of_http(error.kind))
     }
 }
 
@@ -127,7 +136,8 @@ impl From<HttpError> for Failure {
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let failure = Failure::of(target_code(Step::Load, error.kind), &error);
-        Failure { message: format!("could not {error}"), hints: error.hints, ..failure }
+        let message = format!("could not {error}");
+        Failure { message, hints: hints::or_else(error.hints, hints::of_target(Step::Load, error.kind)), ..failure }
     }
 }
 
@@ -135,17 +145,21 @@ impl From<DeployError> for Failure {
     fn from(error: DeployError) -> Self {
         let failure = Failure::of(deploy_code(&error), &error);
         match error {
-            DeployError::Load(error) => Failure { problems: load_problems(error), ..failure },
+            DeployError::Load(error) => {
+                Failure { problems: load_problems(error), ..failure }.unless_hinted(hints::of_manifest())
+            }
             DeployError::Refused { refusals, .. } => {
                 Failure { problems: refusals.into_iter().map(refusal).collect(), ..failure }
+                    .unless_hinted(hints::of_refusals())
             }
-            DeployError::Fetch { source, .. } => Failure { hints: fetch_hints(&source), ..failure },
-            DeployError::Package(error) => Failure { hints: package_hints(&error), ..failure },
+            DeployError::Fetch { source, .. } => failure.hint(hints::of_fetch(source.kind)),
+            DeployError::Package(error) => failure.hint(hints::of_package(&error)),
             DeployError::Target { step, source, .. } => {
-                let hints = if source.hints.is_empty() { target_hints(step, source.kind) } else { source.hints };
+                let hints = hints::or_else(source.hints, hints::of_target(step, source.kind));
                 Failure { hints, live: live_after(step, source.kind), ..failure }
             }
-            DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered),
+            DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered)
+                .hint("correct what the reason and the log lines tell, and run the same command again"),
             DeployError::Replaced(unanswered) => Failure::unanswered(failure, *unanswered)
                 .hint("run the same command again, if this build is the one that shall be live"),
             DeployError::NotReady(unanswered) => {
@@ -153,6 +167,15 @@ impl From<DeployError> for Failure {
                 let failure = Failure::unanswered(failure, *unanswered)
                     .hint("run the same command again with a longer `--timeout`: what is uploaded stays");
                 others.iter().fold(failure, |failure, hint| failure.hint(*hint))
+            }
+            DeployError::CheckFailed(unanswered, _) => {
+                let live = Some(released(&unanswered.release));
+                let hint = "run the same command again with a longer `--timeout`: what is uploaded stays";
+                Failure { live, logs: unanswered.logs, ..failure }.hint(hint)
+            }
+            DeployError::NoUrl { release, .. } => {
+                let failure = Failure { live: Some(released(&release)), ..failure };
+                failure.hint("say how the URL is made: `--app-url 'http://{domain}:8088'`").hint("leave out `--check`")
             }
             DeployError::Cancelled { live, .. } => {
                 Failure { live, ..failure }.hint("run the same command again: it converges")
@@ -178,7 +201,8 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::Target { step, source, .. } => target_code(*step, source.kind),
         DeployError::ReleaseFailed(_) => ExitCode::ReleaseFailed,
         DeployError::Replaced(_) => ExitCode::Conflict,
-        DeployError::NotReady(_) => ExitCode::OutcomeUnknown,
+        DeployError::NotReady(_) | DeployError::CheckFailed(..) => ExitCode::OutcomeUnknown,
+        DeployError::NoUrl { .. } => ExitCode::Usage,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
     }
 }
@@ -216,19 +240,21 @@ pub fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
         ErrorKind::Unreachable => match step {
             // Released, and sight was lost.
             Step::Wait => ExitCode::OutcomeUnknown,
-            Step::Load | Step::Package | Step::Plan | Step::Publish | Step::Release => ExitCode::Unreachable,
+            Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish | Step::Release => {
+                ExitCode::Unreachable
+            }
         },
         ErrorKind::Interrupted => match step {
             Step::Wait => ExitCode::OutcomeUnknown,
             Step::Publish => ExitCode::UploadFailed,
-            Step::Load | Step::Package | Step::Plan | Step::Release => ExitCode::Unreachable,
+            Step::Build | Step::Load | Step::Package | Step::Plan | Step::Release => ExitCode::Unreachable,
         },
         ErrorKind::Rejected | ErrorKind::NotFound => match step {
             Step::Wait => ExitCode::OutcomeUnknown,
             Step::Publish => ExitCode::UploadFailed,
             Step::Release => ExitCode::ReleaseRefused,
             // What answers is not what the target speaks to.
-            Step::Load | Step::Package | Step::Plan => ExitCode::Unreachable,
+            Step::Build | Step::Load | Step::Package | Step::Plan => ExitCode::Unreachable,
         },
     }
 }
@@ -252,43 +278,13 @@ fn refusal(refusal: Refusal) -> Problem {
     }
 }
 
-fn fetch_hints(error: &FetchError) -> Vec<String> {
-    let hint = match error.kind {
-        FetchErrorKind::Unreachable => return Vec::new(),
-        FetchErrorKind::DigestMismatch => "correct the digest in the manifest, if the new content is what you want",
-        FetchErrorKind::Storage => "make room, or set XDG_CACHE_HOME to a directory that can be written",
-    };
-    vec![hint.to_owned()]
-}
-
-fn package_hints(error: &PackageError) -> Vec<String> {
-    let hint = match error {
-        PackageError::Read { .. } | PackageError::Refused { .. } | PackageError::NotDownloaded { .. } => {
-            return Vec::new();
-        }
-        PackageError::Changed { .. } => "run the same command again when the build has ended",
-        PackageError::Stage { .. } => "make room, or set TMPDIR to a directory that can be written; then run it again",
-    };
-    vec![hint.to_owned()]
-}
-
-/// Advice where the target has none.
-fn target_hints(step: Step, kind: ErrorKind) -> Vec<String> {
-    let hint = match (step, kind) {
-        (Step::Publish, ErrorKind::Interrupted | ErrorKind::Unreachable) => {
-            "run the same command again: it sends only what is missing"
-        }
-        (_, ErrorKind::OutcomeUnknown | ErrorKind::Interrupted) => "run the same command again: it converges",
-        _ => return Vec::new(),
-    };
-    vec![hint.to_owned()]
-}
-
 /// What is live after a step failed.
 fn live_after(step: Step, kind: ErrorKind) -> Option<String> {
     let live = match (step, kind) {
         (_, ErrorKind::OutcomeUnknown) => "not known: the release was asked for, and sight was lost",
-        (Step::Load | Step::Package | Step::Plan | Step::Publish, _) => "what was live before; nothing was released",
+        (Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish, _) => {
+            "what was live before; nothing was released"
+        }
         (Step::Release, _) => return None,
         (Step::Wait, _) => "the new release, as far as the target was heard",
     };
@@ -297,14 +293,19 @@ fn live_after(step: Step, kind: ErrorKind) -> Option<String> {
 
 fn live(release: &Release, status: Option<&Status>) -> String {
     let answering = status.and_then(|status| status.version.as_ref()).filter(|version| **version != release.version);
-    let url = release.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
-    let name = match release.id.0 == release.version {
-        true => format!("release {}", release.id),
-        false => format!("release {} ({})", release.id, release.version),
-    };
+    let released = released(release);
     match answering {
-        Some(answering) => format!("{name}{url}, where {answering} still answers"),
-        None => format!("{name}{url}, which has not answered yet"),
+        Some(answering) => format!("{released}, where {answering} still answers"),
+        None => format!("{released}, which has not answered yet"),
+    }
+}
+
+/// A release by its name and its address.
+fn released(release: &Release) -> String {
+    let url = release.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+    match release.id.0 == release.version {
+        true => format!("release {}{url}", release.id),
+        false => format!("release {} ({}){url}", release.id, release.version),
     }
 }
 

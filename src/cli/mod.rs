@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err, reason = "a failure comes once a run, and holds all that is told about it")]
 
 mod args;
+mod build;
 mod completions;
 mod decide;
 mod deploy;
@@ -23,6 +24,8 @@ mod serve;
 mod signals;
 mod slips;
 mod targets;
+mod variables;
+mod visit;
 mod watch;
 mod whoami;
 

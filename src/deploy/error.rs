@@ -43,6 +43,12 @@ pub enum DeployError {
     /// Released, and the time ran out.
     #[error("{} was released, but did not answer within {}", .0.package, humantime::format_duration(.0.waited))]
     NotReady(Box<Unanswered>),
+    /// It answers, and the path that has to answer as well did not until the time ran out.
+    #[error("{} is live, but its check did not hold within {}", .0.package, humantime::format_duration(.0.waited))]
+    CheckFailed(Box<Unanswered>, #[source] Complaint),
+    /// A path has to answer, and the target does not say where the application answers.
+    #[error("could not check {package}: {target} does not know the URL of the application")]
+    NoUrl { target: String, package: PackageId, release: Box<Release> },
     /// The user stopped the run.
     #[error("cancelled")]
     Cancelled {
@@ -52,6 +58,11 @@ pub enum DeployError {
         live: Option<String>,
     },
 }
+
+/// What was wrong with the last answer to a check.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Complaint(pub String);
 
 /// A release that was waited for in vain.
 #[derive(Debug)]

@@ -1,8 +1,10 @@
 //! The pipeline, the only orchestration: load → check → package → plan → publish → release → wait.
 //!
 //! It never names a concrete target, and it speaks only in events. `preflight.rs` compares the application with what
-//! the target can take, `wait.rs` polls until the release answers, `step.rs` frames each step with its events.
+//! the target can take, `wait.rs` polls until the release answers, `check.rs` until a path of it does, `step.rs` frames
+//! each step with its events.
 
+mod check;
 mod error;
 mod outcome;
 mod preflight;
@@ -13,13 +15,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{DeployError, Unanswered};
+use tokio::time::Instant;
+
+pub use check::{Check, Visit};
+pub use error::{Complaint, DeployError, Unanswered};
 pub use outcome::{Ending, Outcome};
 
 use crate::app::{self, Application, Fetch, Source};
 use crate::event::{Event, Step, Uploaded};
-use crate::package::{self, Downloads, Package};
+use crate::package::{self, Downloads, Package, PackageId};
 use crate::target::{AppName, Artifact, Context, Plan, Proof, Release, Target};
+use check::Checking;
 use step::Stage;
 use wait::Waiting;
 
@@ -32,6 +38,22 @@ pub struct Request {
     pub package: package::Options,
     /// How long to wait until it answers; `None`: do not wait.
     pub timeout: Option<Duration>,
+    /// What the application is called at the target, where that is not what the manifest calls it. The package keeps the
+    /// manifest's name.
+    pub name: Option<OtherName>,
+    /// A path that has to answer, too, while it is waited.
+    pub check: Option<Check>,
+    /// Whether the application was built for this run: nobody has to be told of sources that are newer.
+    pub built: bool,
+}
+
+/// A name for an application, and where it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherName {
+    /// The name.
+    pub name: AppName,
+    /// What gave it, for messages: `--name`.
+    pub origin: String,
 }
 
 /// Deploys. Cancelling `cx.cancel` ends the run with [`DeployError::Cancelled`] as soon as nothing is in flight.
@@ -39,30 +61,34 @@ pub async fn run(
     cx: &Context,
     target: &dyn Target,
     fetch: &dyn Fetch,
+    visit: &dyn Visit,
     request: &Request,
 ) -> Result<Outcome, DeployError> {
     let app = load(cx, request).await?;
-    let package = package(cx, target, fetch, &app, &request.package).await?;
-    let name = AppName(app.name.clone());
+    let package = package(cx, target, fetch, &app, request).await?;
+    let name = request.name.as_ref().map_or_else(|| AppName(app.name.clone()), |other| other.name.clone());
 
     let plan = plan(cx, target, &name, &package).await?;
+    let leave = async |release: Release, uploaded| {
+        if let Some(waiting) = waiting(target, visit, request, &package.id, &release, false)? {
+            check(cx, target, &name, &package, &waiting).await?;
+        }
+        Ok(Outcome::unchanged(name.clone(), &package, release.clone(), &plan, uploaded))
+    };
     let unchanged = plan.current.clone().filter(|_| plan.is_unchanged());
     if let (Some(release), true) = (&unchanged, package.derived) {
-        return Ok(Outcome::unchanged(name, &package, release.clone(), &plan, Uploaded::default()));
+        return leave(release.clone(), Uploaded::default()).await;
     }
     let artifact = publish(cx, target, &package, &plan).await?;
     // Now the registry has confirmed that the version, which the user chose, stands for this content.
     if let Some(release) = unchanged {
-        return Ok(Outcome::unchanged(name, &package, release, &plan, artifact.uploaded));
+        return leave(release, artifact.uploaded).await;
     }
     let release = release(cx, target, &name, &artifact, &plan).await?;
-    let ending = match request.timeout {
+    let replaced = plan.current.as_ref().is_some_and(|current| current.version != release.version);
+    let ending = match waiting(target, visit, request, &package.id, &release, replaced)? {
         None => Ending::NotWaited,
-        Some(timeout) => {
-            let replaced = plan.current.as_ref().is_some_and(|current| current.version != release.version);
-            let waiting = Waiting { release: &release, replaced, timeout };
-            Ending::Ready(wait(cx, target, &name, &package, &waiting).await?)
-        }
+        Some(waiting) => Ending::Ready(wait(cx, target, &name, &package, &waiting).await?),
     };
     Ok(Outcome {
         app: name,
@@ -78,11 +104,15 @@ pub async fn run(
 /// Reads the manifest and everything that it names.
 async fn load(cx: &Context, request: &Request) -> Result<Application, DeployError> {
     let stage = Stage::start(cx, Step::Load, request.from.display().to_string());
-    let from = request.from.clone();
-    let load = step::blocking(move || app::load(&app::find_manifest(&from)?));
-    let app = stage.watch(load).await?;
-    for warning in &app.warnings {
-        cx.report(Event::Warning { message: warning.clone() });
+    let (from, built) = (request.from.clone(), request.built);
+    let load = step::blocking(move || {
+        let app = app::load(&app::find_manifest(&from)?)?;
+        let stale = if built { Vec::new() } else { app::stale(&app) };
+        Ok::<_, app::LoadError>((app, stale))
+    });
+    let (app, stale) = stage.watch(load).await?;
+    for message in app.warnings.iter().cloned().chain(stale) {
+        cx.report(Event::Warning { message });
     }
     stage.finish(count(app.components.len(), "component"));
     stage.go_on(None)?;
@@ -95,19 +125,19 @@ async fn package(
     target: &dyn Target,
     fetch: &dyn Fetch,
     app: &Application,
-    options: &package::Options,
+    request: &Request,
 ) -> Result<Package, DeployError> {
     let stage = Stage::start(cx, Step::Package, describe(app));
-    stage.watch(refuse(target, app, options, &Downloads::new())).await?;
+    stage.watch(refuse(target, app, request, &Downloads::new())).await?;
     // A download harms nobody when it is dropped.
     let downloads = cx.cancel.run_until_cancelled(stage.watch(download(fetch, app))).await;
     let Some(downloads) = downloads.transpose()? else { return Err(stage.cancelled(None)) };
-    for warning in stage.watch(refuse(target, app, options, &downloads)).await? {
+    for warning in stage.watch(refuse(target, app, request, &downloads)).await? {
         cx.report(Event::Warning { message: warning });
     }
 
     let format = target.capabilities().format.clone();
-    let work = (Arc::new(app.clone()), options.clone());
+    let work = (Arc::new(app.clone()), request.package.clone());
     let assemble = step::blocking(move || package::assemble(&work.0, &format, &work.1, &downloads));
     let package = stage.watch(assemble).await?;
     preflight::version(target, &package)?;
@@ -120,13 +150,13 @@ async fn package(
 async fn refuse(
     target: &dyn Target,
     app: &Application,
-    options: &package::Options,
+    request: &Request,
     downloads: &Downloads,
 ) -> Result<Vec<String>, DeployError> {
     let format = target.capabilities().format.clone();
-    let work = (app.clone(), options.clone(), downloads.clone());
+    let work = (app.clone(), request.package.clone(), downloads.clone());
     let findings = step::blocking(move || package::check(&work.0, &format, &work.1, &work.2)).await?;
-    let mut refusals = preflight::application(target.capabilities(), app);
+    let mut refusals = preflight::application(target.capabilities(), app, request.name.as_ref());
     refusals.extend(findings.refusals);
     match refusals.is_empty() {
         true => Ok(findings.warnings),
@@ -192,6 +222,47 @@ async fn release(
     Ok(release)
 }
 
+/// How a release is to be waited for; `None`: not at all.
+fn waiting<'a>(
+    target: &dyn Target,
+    visit: &'a dyn Visit,
+    request: &'a Request,
+    package: &PackageId,
+    release: &'a Release,
+    replaced: bool,
+) -> Result<Option<Waiting<'a>>, DeployError> {
+    let Some(timeout) = request.timeout else { return Ok(None) };
+    let checking = match (&request.check, release.url.as_deref()) {
+        (None, _) => None,
+        (Some(check), Some(base)) => Some(Checking { check, base: base.trim_end_matches('/'), visit }),
+        (Some(_), None) => {
+            let target = target.info().name.clone();
+            return Err(DeployError::NoUrl { target, package: package.clone(), release: Box::new(release.clone()) });
+        }
+    };
+    Ok(Some(Waiting { release, replaced, timeout, checking }))
+}
+
+/// Waits until the check of what is live already holds.
+async fn check(
+    cx: &Context,
+    target: &dyn Target,
+    app: &AppName,
+    package: &Package,
+    waiting: &Waiting<'_>,
+) -> Result<(), DeployError> {
+    let Some(checking) = &waiting.checking else { return Ok(()) };
+    let stage = Stage::start(cx, Step::Wait, format!("{} at {}", checking.check, checking.base));
+    match wait::until_checked(cx, waiting, Instant::now() + waiting.timeout).await {
+        Ok(()) => {
+            stage.finish(format!("{} is answered as it should be", checking.check));
+            Ok(())
+        }
+        Err(wait::Unready::Cancelled) => Err(stage.cancelled(Some(waiting.release))),
+        Err(end) => Err(not_ready(cx, target, app, package, waiting, end).await),
+    }
+}
+
 /// Waits until the release answers.
 async fn wait(
     cx: &Context,
@@ -224,14 +295,18 @@ async fn not_ready(
     end: wait::Unready,
 ) -> DeployError {
     let package = package.id.clone();
-    let (kind, status): (fn(Box<Unanswered>) -> DeployError, _) = match end {
+    type Kind = Box<dyn FnOnce(Box<Unanswered>) -> DeployError + Send>;
+    let (kind, status): (Kind, _) = match end {
         wait::Unready::Cancelled => {
             let live = format!("{package} was released; whether it answers is not known yet");
             return DeployError::Cancelled { step: Step::Wait, live: Some(live) };
         }
-        wait::Unready::Failed(status) => (DeployError::ReleaseFailed, Some(status)),
-        wait::Unready::Replaced(status) => (DeployError::Replaced, Some(status)),
-        wait::Unready::TimedOut(status) => (DeployError::NotReady, status),
+        wait::Unready::Failed(status) => (Box::new(DeployError::ReleaseFailed), Some(status)),
+        wait::Unready::Replaced(status) => (Box::new(DeployError::Replaced), Some(status)),
+        wait::Unready::TimedOut(status) => (Box::new(DeployError::NotReady), status),
+        wait::Unready::Unchecked(complaint) => {
+            (Box::new(|unanswered| DeployError::CheckFailed(unanswered, Complaint(complaint))), None)
+        }
     };
     let logs = wait::last_words(cx, target, app).await;
     let (release, waited) = (waiting.release.clone(), waiting.timeout);

@@ -1,22 +1,21 @@
 //! Compares the application with what the target can take, before anything is spent.
 
-use super::DeployError;
+use super::{DeployError, OtherName};
 use crate::app::Application;
 use crate::package::{Package, Refusal};
 use crate::target::{Capabilities, Target};
 
-/// The first of the target's rules that the application's name breaks: the others say little more.
-pub(super) fn application(capabilities: &Capabilities, app: &Application) -> Vec<Refusal> {
-    let broken = capabilities.name_rules.iter().find(|rule| !(rule.holds)(&app.name));
-    broken
-        .into_iter()
-        .map(|rule| Refusal {
-            code: None,
-            at: None,
-            message: format!("the application's name {:?} cannot be used: {}", app.name, rule.rule),
-            remedy: format!("change `name` in {}", app.manifest.display()),
-        })
-        .collect()
+/// The first of the target's rules that the name breaks which the application shall have there, the manifest's or
+/// another one: the others say little more.
+pub(super) fn application(capabilities: &Capabilities, app: &Application, other: Option<&OtherName>) -> Vec<Refusal> {
+    let name = other.map_or(app.name.as_str(), |other| other.name.0.as_str());
+    let Some(broken) = capabilities.name_rules.iter().find(|rule| !(rule.holds)(name)) else { return Vec::new() };
+    let (given, remedy) = match other {
+        Some(OtherName { origin, .. }) => (format!(", which {origin} gives,"), format!("change {origin}")),
+        None => (String::new(), format!("change `name` in {}", app.manifest.display())),
+    };
+    let message = format!("the application's name {name:?}{given} cannot be used: {}", broken.rule);
+    vec![Refusal { code: None, at: None, message, remedy }]
 }
 
 /// Refuses a version that the target could not record.

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::check::Checking;
 use crate::event::Event;
 use crate::target::{AppName, Context, Look, Phase, Proof, Release, Status, Target};
 
 /// The first delay between two looks; it grows by half each time.
-const FIRST_DELAY: Duration = Duration::from_millis(50);
+pub(super) const FIRST_DELAY: Duration = Duration::from_millis(50);
 /// The longest delay between two looks.
-const LAST_DELAY: Duration = Duration::from_secs(2);
+pub(super) const LAST_DELAY: Duration = Duration::from_secs(2);
 /// How often the platform's own view is asked for, which costs the target more than a quick look.
 const FULL_LOOK: Duration = Duration::from_secs(5);
 /// How often the wait says what it waits for.
-const SAY_EVERY: Duration = Duration::from_millis(2500);
+pub(super) const SAY_EVERY: Duration = Duration::from_millis(2500);
 /// How long the questions after the end may take: the last status, the last log lines.
 const LAST_QUESTIONS: Duration = Duration::from_secs(10);
 /// How many of the application's last log lines are shown.
@@ -28,7 +29,7 @@ const LOG_LINES: usize = 10;
 const SETTLING: Duration = Duration::from_secs(10);
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Waiting<'a> {
     /// The release that has to answer.
     pub release: &'a Release,
@@ -36,6 +37,8 @@ pub(super) struct Waiting<'a> {
     pub replaced: bool,
     /// How long to wait.
     pub timeout: Duration,
+    /// What has to answer, too.
+    pub checking: Option<Checking<'a>>,
 }
 
 /// Why a wait ended without an answer.
@@ -47,11 +50,13 @@ pub(super) enum Unready {
     Replaced(Status),
     /// The time ran out; what the target said last, where it still said something.
     TimedOut(Option<Status>),
+    /// It is ready, and the time ran out before its check held; what was wrong at the last look.
+    Unchecked(String),
     /// The user stopped waiting.
     Cancelled,
 }
 
-/// Waits until the release answers, and says what that proves.
+/// Waits until the release answers and its check holds, and says what the answer proves.
 pub(super) async fn until_ready(
     cx: &Context,
     target: &dyn Target,
@@ -65,11 +70,22 @@ pub(super) async fn until_ready(
         () = cx.cancel.cancelled() => return Err(Unready::Cancelled),
     };
     match ended {
-        Ok(Ok(proof)) => Ok(proof),
+        Ok(Ok(proof)) => until_checked(cx, waiting, deadline).await.map(|()| proof),
         Ok(Err(status)) if status.phase == Phase::Replaced => Err(Unready::Replaced(status)),
         Ok(Err(status)) => Err(Unready::Failed(status)),
         Err(_) => Err(Unready::TimedOut(last_status(cx, target, app).await)),
     }
+}
+
+/// Waits until the check holds, where there is one.
+pub(super) async fn until_checked(cx: &Context, waiting: &Waiting<'_>, deadline: Instant) -> Result<(), Unready> {
+    let Some(checking) = &waiting.checking else { return Ok(()) };
+    let mut seen = None;
+    let held = tokio::select! {
+        held = timeout_at(deadline, checking.until_it_holds(cx, &mut seen)) => held,
+        () = cx.cancel.cancelled() => return Err(Unready::Cancelled),
+    };
+    held.map_err(|_| Unready::Unchecked(seen.unwrap_or_else(|| format!("{} was not answered in time", checking.check))))
 }
 
 /// Looks until two looks in a row agree that it is ready, that it failed, or that it was replaced.

@@ -156,6 +156,13 @@ impl Client {
         }
     }
 
+    /// Asks once and returns the status of whatever answers; its body is not read. A redirect is an answer, too, and
+    /// not followed.
+    pub async fn status(&self, request: Request) -> Result<reqwest::StatusCode, HttpError> {
+        let prepared = self.prepare(request)?;
+        Ok(self.exchange(&prepared).await?.status())
+    }
+
     /// Opens a download: an answer of any length, to be read in pieces. Redirects are followed, but never from https
     /// to http; every status but 2xx is an error. Meant for requests without credentials, which are refused.
     pub async fn download(&self, request: Request, on_retry: OnRetry<'_>) -> Result<Download, HttpError> {

@@ -4,20 +4,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Asks the system, but for `localhost` and `*.localhost`: those are loopback wherever the system stands on that.
+/// The addresses of a name. Asks the system, but for `localhost` and `*.localhost`: those are loopback wherever the system
+/// stands on that.
+pub(super) async fn addresses(name: &str) -> std::io::Result<Vec<IpAddr>> {
+    if super::url::is_localhost(name) {
+        return Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    }
+    Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
+}
+
+/// The same for the HTTP client.
 #[derive(Debug)]
 pub(super) struct Resolver;
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
+            let found = addresses(name.as_str()).await?;
             // The port is filled in by the caller.
-            if super::url::is_localhost(name.as_str()) {
-                let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-                return Ok(Box::new(loopback.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs);
-            }
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
+            Ok(Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })
     }
 }

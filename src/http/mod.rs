@@ -4,6 +4,7 @@ mod body;
 mod client;
 mod dns;
 mod error;
+pub mod inspect;
 mod retry;
 #[cfg(test)]
 pub(crate) mod testing;

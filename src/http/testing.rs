@@ -1,5 +1,6 @@
 //! A server that does what no good server does.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -65,7 +66,16 @@ impl Server {
 
     /// Does what `act` says to the request of this index.
     pub async fn with(act: impl Fn(usize, &Seen) -> Act + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Server::listen("127.0.0.1:0", act).await
+    }
+
+    /// Does `act` to each request at that address.
+    pub async fn at(address: &str, act: Act) -> Server {
+        Server::listen(address, move |_, _| act.clone()).await
+    }
+
+    async fn listen(address: &str, act: impl Fn(usize, &Seen) -> Act + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, act) = (seen.clone(), Arc::new(act));
@@ -192,3 +202,33 @@ pub(crate) fn client_with(config: &Config) -> Client {
 
 /// Does not listen to retries.
 pub(crate) fn unheard(_: RetryNotice) {}
+
+/// A private authority as a PEM file, and a server whose certificate for `localhost` it has signed.
+pub(crate) fn authority() -> (tempfile::NamedTempFile, Arc<rustls::ServerConfig>) {
+    authority_for(rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap())
+}
+
+/// The same for a certificate of this content.
+pub(crate) fn authority_for(leaf: rcgen::CertificateParams) -> (tempfile::NamedTempFile, Arc<rustls::ServerConfig>) {
+    let mut params = rcgen::CertificateParams::new([]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let name = format!("authority of {:?}", key.public_key_raw());
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let ca = rcgen::CertifiedIssuer::self_signed(params, key).unwrap();
+    let leaf_key = rcgen::KeyPair::generate().unwrap();
+    let leaf = leaf.signed_by(&leaf_key, &ca).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(ca.pem().as_bytes()).unwrap();
+    (file, Arc::new(config))
+}

@@ -9,7 +9,7 @@ use reqwest::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::testing::{Act, Server, answer, client, client_with, unheard};
+use super::testing::{Act, Server, answer, authority, authority_for, client, client_with, unheard};
 use super::*;
 use crate::auth::Secret;
 
@@ -480,35 +480,6 @@ mod downloads {
         assert_eq!(collect(request).await.unwrap_err().kind, Kind::InvalidConfig);
         assert_eq!(server.count(), 0);
     }
-}
-
-/// A private authority as a PEM file, and a server whose certificate for `localhost` it has signed.
-fn authority() -> (tempfile::NamedTempFile, Arc<rustls::ServerConfig>) {
-    authority_for(rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap())
-}
-
-fn authority_for(leaf: rcgen::CertificateParams) -> (tempfile::NamedTempFile, Arc<rustls::ServerConfig>) {
-    let mut params = rcgen::CertificateParams::new([]).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let name = format!("authority of {:?}", key.public_key_raw());
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    let ca = rcgen::CertifiedIssuer::self_signed(params, key).unwrap();
-    let leaf_key = rcgen::KeyPair::generate().unwrap();
-    let leaf = leaf.signed_by(&leaf_key, &ca).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der().clone()],
-            rustls::pki_types::PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(ca.pem().as_bytes()).unwrap();
-    (file, Arc::new(config))
 }
 
 mod tls {

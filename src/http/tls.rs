@@ -17,15 +17,25 @@ use super::{Config, HttpError, Kind, SafeUrl};
 
 /// The TLS side of the client: HTTP/2 and HTTP/1.1 over TLS 1.2 and 1.3.
 pub(super) fn config(config: &Config) -> Result<ClientConfig, HttpError> {
+    Ok(with_trust(trust(config)?))
+}
+
+/// Who decides whether a server is trusted.
+pub(super) fn trust(config: &Config) -> Result<Arc<dyn ServerCertVerifier>, HttpError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let extra = match &config.ca_cert {
         Some(path) => read_certificates(path).map_err(|(message, source)| unusable(path, message, source))?,
         None => Vec::new(),
     };
-    let trust: Arc<dyn ServerCertVerifier> = match config.insecure {
-        true => Arc::new(Anyone { provider: provider.clone() }),
-        false => Arc::new(SystemAnd { extra, provider: provider.clone(), verifier: OnceLock::new() }),
-    };
+    Ok(match config.insecure {
+        true => Arc::new(Anyone { provider }),
+        false => Arc::new(SystemAnd { extra, provider, verifier: OnceLock::new() }),
+    })
+}
+
+/// The TLS side of a client that trusts as it is told.
+pub(super) fn with_trust(trust: Arc<dyn ServerCertVerifier>) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring speaks the default protocol versions")
@@ -33,7 +43,7 @@ pub(super) fn config(config: &Config) -> Result<ClientConfig, HttpError> {
         .with_custom_certificate_verifier(trust)
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(tls)
+    tls
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;

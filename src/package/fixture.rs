@@ -49,6 +49,7 @@ pub(super) fn component(id: &str, dir: &Path) -> Component {
         key_value_stores: Vec::new(),
         sqlite_databases: Vec::new(),
         ai_models: Vec::new(),
+        build: None,
         dependencies: Vec::new(),
         at: place(&format!("component.{id}")),
     }

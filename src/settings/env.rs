@@ -139,6 +139,11 @@ impl Environment {
         self.get(SPIN_ALWAYS_BUILD).is_some()
     }
 
+    /// The value of a variable that the user names. Its own variables are this program's affair and no one's else.
+    pub fn named(&self, name: &str) -> Option<&OsStr> {
+        self.get(name)
+    }
+
     /// Whether this is a pipeline, in which nobody can answer questions.
     pub fn is_pipeline(&self) -> bool {
         self.get(CI).is_some_and(|ci| !ci.eq_ignore_ascii_case("false") && ci != "0")

@@ -1,7 +1,7 @@
 //! What serving on this machine needs: directories, an address, limits.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -120,6 +120,7 @@ impl Local {
             data_dir: data,
             runtime_dir: machine.runtime.clone(),
             cache_dir,
+            first_address: SocketAddr::new(self.listen.value, self.first_port),
             launch: Launch { program: machine.program.clone(), args, environment: machine.environment.clone() },
         })
     }

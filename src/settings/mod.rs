@@ -3,6 +3,7 @@
 //! `key.rs` lists what can be set, `layer.rs` holds what one place says, `env.rs` is the only reader of the
 //! environment, and [`resolve`] decides. Empty variables count as unset.
 
+mod check;
 pub mod env;
 mod error;
 mod key;
@@ -17,6 +18,7 @@ use ::url::Url;
 use crate::auth::{Credentials, Given, Login, Secret};
 use crate::{http, targets};
 
+pub use check::Check;
 pub use error::SettingsError;
 pub use key::Key;
 pub use layer::{Layer, Layers, Origin, Place, Setting};
@@ -61,6 +63,8 @@ pub struct Settings {
     pub allow_insecure_credentials: Setting<bool>,
     /// Whether versions stay without build metadata.
     pub no_buildinfo: Setting<bool>,
+    /// A path of the application that has to answer, too.
+    pub check: Option<Setting<Check>>,
     /// Where logins are kept.
     pub credential_store: Setting<CredentialStore>,
     /// Which of the logins that `spin login` of old made is meant.
@@ -131,6 +135,7 @@ pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
         allow_insecure_credentials: layers.switch(Key::AllowInsecureCredentials)?,
         no_buildinfo: layers.switch(Key::NoBuildinfo)?,
         app: layers.text(Key::App)?,
+        check: check::decide(&layers)?,
         credential_store: credential_store(&layers)?,
         spin_environment: layers.text(Key::SpinEnvironment)?,
         local,

@@ -35,7 +35,7 @@ pub struct TargetInfo {
 }
 
 /// The name of an application at a target.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(pub String);
 
 impl std::fmt::Display for AppName {

@@ -130,8 +130,12 @@ impl State {
         self.doing = doing(step);
         self.subject = subject;
         self.mentioned = None;
-        if let Some(live) = &mut self.live {
-            live.spin(&format!("{} {}", self.doing, self.subject));
+        let what = format!("{} {}", self.doing, self.subject);
+        match &mut self.live {
+            // What a build prints would be in the way of anything that moves.
+            Some(_) if step == Step::Build => self.say(FAINT, "", &what),
+            Some(live) => live.spin(&what),
+            None => {}
         }
     }
 
@@ -279,6 +283,7 @@ impl State {
 
 fn doing(step: Step) -> &'static str {
     match step {
+        Step::Build => "building",
         Step::Load => "loading",
         Step::Package => "packaging",
         Step::Plan => "planning",

@@ -96,7 +96,7 @@ fn words_that_are_no_commands_are_explained() {
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r"
     error: unrecognized subcommand './shop'
 
-      tip: to deploy the application there: spin-deploy --from ./shop
+      tip: to deploy the application there: `spin-deploy --from ./shop`
 
     Usage: spin-deploy [OPTIONS]
            spin-deploy <COMMAND>

@@ -1,10 +1,13 @@
 //! Deploys of the real program to a whole stack: what runs, what was sent, what is left behind.
 
 mod budgets;
+mod builds;
+mod checks;
 mod deaths;
 mod faults;
 mod hippo;
 mod inputs;
+mod names;
 
 use crate::program::Program;
 use crate::support::app::App;

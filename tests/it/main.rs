@@ -1,10 +1,12 @@
 //! The one integration test binary.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
+mod accounts;
 mod bindle_server;
 mod cli;
 mod conformance;
 mod deploy;
+mod examine;
 mod examples;
 mod fake_hippo;
 mod layering;

@@ -1,14 +1,15 @@
 //! The pipeline against a target in memory: it needs no concrete one. Time is virtual where it waits.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use spin_deploy::app::{Fetch, FetchError};
-use spin_deploy::deploy::{self, DeployError, Ending, Outcome, Request};
+use spin_deploy::deploy::{self, Check, DeployError, Ending, OtherName, Outcome, Request, Visit};
 use spin_deploy::event::{Event, Step};
 use spin_deploy::package::Options;
-use spin_deploy::target::{ErrorKind, Phase, Proof};
+use spin_deploy::target::{AppName, ErrorKind, Phase, Proof};
 
 use crate::support::app::App;
 use crate::support::memory::Memory;
@@ -24,12 +25,29 @@ impl Fetch for NoDownloads {
     }
 }
 
+/// Nothing is to be checked.
+struct NoVisits;
+
+#[async_trait]
+impl Visit for NoVisits {
+    async fn visit(&self, url: &str) -> Result<u16, String> {
+        panic!("nobody asked for {url}")
+    }
+}
+
 fn request(app: &App) -> Request {
-    Request { from: app.path().to_owned(), package: Options::default(), timeout: Some(Duration::from_secs(60)) }
+    Request {
+        from: app.path().to_owned(),
+        package: Options::default(),
+        timeout: Some(Duration::from_secs(60)),
+        name: None,
+        check: None,
+        built: false,
+    }
 }
 
 async fn run(target: &Memory, app: &App) -> Result<Outcome, DeployError> {
-    deploy::run(&context().0, target, &NoDownloads, &request(app)).await
+    deploy::run(&context().0, target, &NoDownloads, &NoVisits, &request(app)).await
 }
 
 fn steps(recorder: &Recorder) -> Vec<Step> {
@@ -44,7 +62,7 @@ fn steps(recorder: &Recorder) -> Vec<Step> {
 async fn a_deploy_goes_through_its_steps_and_a_second_one_stops_at_the_plan() {
     let (app, target) = (App::new("shop"), Memory::new());
     let (cx, recorder) = context();
-    let first = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await.expect("it works");
+    let first = deploy::run(&cx, &target, &NoDownloads, &NoVisits, &request(&app)).await.expect("it works");
     assert_eq!(first.ending, Ending::Ready(Proof::Version));
     assert_eq!(steps(&recorder), [Step::Load, Step::Package, Step::Plan, Step::Publish, Step::Release, Step::Wait]);
     assert_eq!(
@@ -55,7 +73,7 @@ async fn a_deploy_goes_through_its_steps_and_a_second_one_stops_at_the_plan() {
 
     target.place().calls.clear();
     let (cx, recorder) = context();
-    let second = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await.expect("it works");
+    let second = deploy::run(&cx, &target, &NoDownloads, &NoVisits, &request(&app)).await.expect("it works");
     assert_eq!(second.ending, Ending::Unchanged);
     assert_eq!(second.release.version, first.release.version);
     assert_eq!(steps(&recorder), [Step::Load, Step::Package, Step::Plan]);
@@ -111,7 +129,7 @@ async fn health_alone_is_ready_with_a_warning() {
     let (app, target) = (App::new("shop"), Memory::new());
     target.place().says = vec![Phase::Ready(Proof::Health)];
     let (cx, recorder) = context();
-    let outcome = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await.expect("it comes up");
+    let outcome = deploy::run(&cx, &target, &NoDownloads, &NoVisits, &request(&app)).await.expect("it comes up");
     assert_eq!(outcome.ending, Ending::Ready(Proof::Health));
     let warned = |event: &Event| matches!(event, Event::Warning { message } if message.contains("could not be proven"));
     assert!(recorder.events().iter().any(warned));
@@ -167,7 +185,7 @@ async fn time_runs_out_with_the_last_status() {
     target.place().says = vec![Phase::Progressing];
     let begun = tokio::time::Instant::now();
     let (cx, recorder) = context();
-    let ended = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await;
+    let ended = deploy::run(&cx, &target, &NoDownloads, &NoVisits, &request(&app)).await;
     let Err(DeployError::NotReady(unanswered)) = ended else { panic!("{ended:?}") };
     assert_eq!(unanswered.waited, Duration::from_secs(60));
     assert_eq!(unanswered.status.map(|status| status.phase), Some(Phase::Progressing));
@@ -192,7 +210,7 @@ async fn a_target_that_cannot_be_asked_is_waited_for_until_the_time_runs_out() {
 async fn nobody_waits_when_told_so() {
     let (app, target) = (App::new("shop"), Memory::new());
     let request = Request { timeout: None, ..request(&app) };
-    let outcome = deploy::run(&context().0, &target, &NoDownloads, &request).await.expect("it works");
+    let outcome = deploy::run(&context().0, &target, &NoDownloads, &NoVisits, &request).await.expect("it works");
     assert_eq!(outcome.ending, Ending::NotWaited);
     assert_eq!(target.place().calls, ["plan", "publish", "release"]);
 }
@@ -204,7 +222,7 @@ async fn a_cancelled_run_says_what_is_live() {
     app.write("static/index.html", "second");
     let (cx, _) = context();
     cx.cancel.cancel();
-    let ended = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await;
+    let ended = deploy::run(&cx, &target, &NoDownloads, &NoVisits, &request(&app)).await;
     let Err(DeployError::Cancelled { step: Step::Load, live: Some(live) }) = ended else { panic!("{ended:?}") };
     assert_eq!(live, "nothing was released");
 }
@@ -219,7 +237,126 @@ async fn a_run_cancelled_while_it_waits_says_that_the_release_is_out() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         cancel.cancel();
     });
-    let ended = deploy::run(&cx, &target, &NoDownloads, &request(&app)).await;
+    let ended = deploy::run(&cx, &target, &NoDownloads, &NoVisits, &request(&app)).await;
     let Err(DeployError::Cancelled { step: Step::Wait, live: Some(live) }) = ended else { panic!("{ended:?}") };
     assert!(live.contains("was released"), "{live}");
+}
+
+/// Answers with these statuses, first to last, the last one for ever; 0 is no answer.
+struct Visits(Mutex<Vec<u16>>, Mutex<Vec<String>>);
+
+impl Visits {
+    fn new(statuses: &[u16]) -> Self {
+        Visits(Mutex::new(statuses.to_vec()), Mutex::default())
+    }
+
+    /// What was asked for.
+    fn urls(&self) -> Vec<String> {
+        self.1.lock().expect("no test panics while it holds the lock").clone()
+    }
+}
+
+#[async_trait]
+impl Visit for Visits {
+    async fn visit(&self, url: &str) -> Result<u16, String> {
+        self.1.lock().expect("no test panics while it holds the lock").push(url.to_owned());
+        let mut statuses = self.0.lock().expect("no test panics while it holds the lock");
+        let status = if statuses.len() > 1 { statuses.remove(0) } else { statuses[0] };
+        if status == 0 { Err("connection refused".to_owned()) } else { Ok(status) }
+    }
+}
+
+fn checked(app: &App, path: &str, status: Option<u16>) -> Request {
+    Request { check: Some(Check { path: path.to_owned(), status }), ..request(app) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_is_looked_at_until_it_holds() {
+    let (app, target, visits) = (App::new("shop"), Memory::new(), Visits::new(&[0, 503, 503, 204]));
+    let (cx, recorder) = context();
+    let outcome = deploy::run(&cx, &target, &NoDownloads, &visits, &checked(&app, "/health?x=1", None)).await;
+    assert_eq!(outcome.expect("it holds").ending, Ending::Ready(Proof::Version));
+    assert_eq!(visits.urls(), ["http://shop.localhost/health?x=1"; 4]);
+    assert_eq!(steps(&recorder).last(), Some(&Step::Wait));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_does_not_hold_ends_with_the_time_and_says_what_it_saw() {
+    let (app, target, visits) = (App::new("shop"), Memory::new(), Visits::new(&[503]));
+    target.place().logs.insert("shop".to_owned(), vec!["no database".to_owned()]);
+    let (cx, recorder) = context();
+    let begun = tokio::time::Instant::now();
+    let ended = deploy::run(&cx, &target, &NoDownloads, &visits, &checked(&app, "/health", Some(200))).await;
+    let Err(DeployError::CheckFailed(unanswered, complaint)) = ended else { panic!("{ended:?}") };
+    assert_eq!(begun.elapsed().as_secs(), 60, "one deadline for both");
+    assert_eq!(complaint.to_string(), "GET /health answered 503, not 200");
+    assert_eq!(unanswered.logs, ["no database"]);
+    let said = |event| match event {
+        Event::Waiting { what, .. } => Some(what),
+        _ => None,
+    };
+    let said: Vec<_> = recorder.events().into_iter().filter_map(said).collect();
+    assert!((10..50).contains(&said.len()), "said {} times what it waits for", said.len());
+    assert!(said.iter().all(|what| what == "GET /health answered 503, not 200"), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_live_already_has_to_hold_its_check_as_well() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    run(&target, &app).await.expect("it works");
+    target.place().calls.clear();
+    let (visits, request) = (Visits::new(&[200]), checked(&app, "/", None));
+    let (cx, recorder) = context();
+    let outcome = deploy::run(&cx, &target, &NoDownloads, &visits, &request).await.expect("it holds");
+    assert_eq!(outcome.ending, Ending::Unchanged);
+    assert_eq!(visits.urls().len(), 1);
+    assert_eq!(target.place().calls, ["plan"]);
+    assert_eq!(steps(&recorder), [Step::Load, Step::Package, Step::Plan, Step::Wait]);
+
+    let visits = Visits::new(&[500]);
+    let ended = deploy::run(&context().0, &target, &NoDownloads, &visits, &request).await;
+    let Err(DeployError::CheckFailed(unanswered, complaint)) = ended else { panic!("{ended:?}") };
+    assert_eq!((unanswered.waited.as_secs(), complaint.0.as_str()), (60, "GET / answered 500, not 2xx"));
+}
+
+#[tokio::test]
+async fn nothing_is_checked_when_nobody_waits() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    let request = Request { timeout: None, ..checked(&app, "/", None) };
+    let outcome = deploy::run(&context().0, &target, &NoDownloads, &NoVisits, &request).await.expect("it works");
+    assert_eq!(outcome.ending, Ending::NotWaited);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_cancelled_while_its_check_fails_says_what_is_live() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    run(&target, &app).await.expect("it works");
+    let (cx, _) = context();
+    let cancel = cx.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        cancel.cancel();
+    });
+    let ended = deploy::run(&cx, &target, &NoDownloads, &Visits::new(&[404]), &checked(&app, "/", None)).await;
+    let Err(DeployError::Cancelled { step: Step::Wait, live: Some(live) }) = ended else { panic!("{ended:?}") };
+    assert!(live.ends_with("is live, as before"), "{live}");
+}
+
+#[tokio::test]
+async fn an_application_may_have_another_name_at_the_target() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    let named = |name: &str| {
+        let name = AppName(name.to_owned());
+        Request { name: Some(OtherName { name, origin: "--name".to_owned() }), ..request(&app) }
+    };
+    let outcome = deploy::run(&context().0, &target, &NoDownloads, &NoVisits, &named("staging")).await;
+    let outcome = outcome.expect("it works");
+    assert_eq!((outcome.app.0.as_str(), outcome.package.name.as_str()), ("staging", "shop"));
+    assert_eq!(target.place().running.keys().collect::<Vec<_>>(), ["staging"]);
+
+    let refused = deploy::run(&context().0, &target, &NoDownloads, &NoVisits, &named("forbidden")).await;
+    let Err(DeployError::Refused { refusals, .. }) = refused else { panic!("{refused:?}") };
+    let said =
+        "the application's name \"forbidden\", which --name gives, cannot be used: this name is taken by the house";
+    assert_eq!((refusals[0].message.as_str(), refusals[0].remedy.as_str()), (said, "change --name"));
 }

@@ -7,7 +7,7 @@ use super::reader::{Item, Table};
 use super::{DraftComponent, check_variable_name};
 use crate::app::files::{Entry, Excludes, Selection};
 use crate::app::validate::{check_template, is_kebab_id, is_package, is_snake_id};
-use crate::app::{Component, ManifestFormat, Source};
+use crate::app::{Build, Component, ManifestFormat, Source};
 
 /// What a component is read with.
 pub(super) struct Surroundings<'a> {
@@ -41,8 +41,9 @@ pub(super) fn read(table: &mut Table, id: String, around: &Surroundings) -> Opti
         // Spin 0.5 to 1.5 excluded files from what is listed one by one as well, later ones do not.
         excludes_listed: around.format == ManifestFormat::V1,
     };
-    table.optional("build", build);
+    let build = table.optional("build", build);
     let component = Component {
+        build,
         description: table.text("description"),
         variables: table
             .optional(variables, |item| {
@@ -214,12 +215,11 @@ fn invalid_pattern(error: &glob::PatternError) -> String {
     format!("not a valid pattern: {} (at character {})", error.msg, error.pos + 1)
 }
 
-/// `build` is for `spin build`; only its shape is looked at.
-fn build(item: &Item) -> Option<()> {
+/// `build` is for `spin build`; of its command only the shape is looked at.
+fn build(item: &Item) -> Option<Build> {
     let mut table = item.table()?;
     table.required("command", Item::string_or_strings);
-    table.optional("workdir", Item::string);
-    table.strings("watch");
+    let build = Build { workdir: table.optional("workdir", Item::string), watch: table.strings("watch") };
     table.finish();
-    Some(())
+    Some(build)
 }

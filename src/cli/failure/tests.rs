@@ -8,6 +8,7 @@ use crate::app::Place;
 use crate::package::PackageId;
 use crate::target::{Phase, ReleaseId};
 
+/// Those in which a target is asked.
 const STEPS: [Step; 6] = [Step::Load, Step::Package, Step::Plan, Step::Publish, Step::Release, Step::Wait];
 
 fn place(line: usize, key: &str) -> Place {
@@ -194,4 +195,26 @@ fn usage_errors_keep_their_tips() {
     let failure = Failure::usage(&error);
     assert_eq!(failure.message, "unexpected argument '--chanel' found");
     assert_eq!(failure.hints, ["a similar argument exists: '--channel'", "read --help"]);
+}
+
+#[test]
+fn a_check_that_does_not_hold_is_9_with_what_was_seen() {
+    let complaint = crate::deploy::Complaint("GET /health answered 503, not 200".to_owned());
+    let unanswered = unanswered(None, vec!["no database".to_owned()]);
+    let failure = Failure::from(DeployError::CheckFailed(unanswered, complaint));
+    assert_eq!(failure.code, ExitCode::OutcomeUnknown);
+    assert_eq!(failure.message, "shop/1.4.0+s1f is live, but its check did not hold within 5m");
+    assert_eq!(failure.causes, ["GET /health answered 503, not 200"]);
+    assert_eq!(failure.live.as_deref(), Some("release 17 (1.4.0+s1f) at https://shop.example"));
+    assert_eq!(failure.logs, ["no database"]);
+}
+
+#[test]
+fn a_check_without_an_address_is_a_matter_of_settings() {
+    let release = Box::new(Release { url: None, ..release() });
+    let failure = Failure::from(DeployError::NoUrl { target: "staging".to_owned(), package: package(), release });
+    assert_eq!(failure.code, ExitCode::Usage);
+    assert_eq!(failure.message, "could not check shop/1.4.0+s1f: staging does not know the URL of the application");
+    assert!(failure.hints[0].contains("--app-url"), "{:?}", failure.hints);
+    assert_eq!(failure.live.as_deref(), Some("release 17 (1.4.0+s1f)"));
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bindle::Invoice;
+use bindle::signature::KeyRing;
 use reqwest::Method;
 use serde::Deserialize;
 use url::Url;
@@ -11,6 +12,7 @@ use url::Url;
 use super::RegistryError;
 use crate::auth::Secret;
 use crate::event::{Event, Reporter};
+use crate::http::inspect::PATIENCE;
 use crate::http::{Body, Client, HttpError, Kind, Repeat, Request, Response, SafeUrl};
 use crate::package::{Blob, PackageId};
 
@@ -29,6 +31,25 @@ pub(super) struct Api {
     base: Url,
     pub client: Client,
     authorization: Option<Secret>,
+    /// Each request is sent once only and has to be answered soon.
+    is_brisk: bool,
+}
+
+/// The first versions that a server has, as it answers when nothing is searched for.
+#[derive(Debug, Deserialize)]
+struct Listing {
+    #[serde(default)]
+    invoices: Vec<Listed>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    bindle: ListedName,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedName {
+    name: String,
 }
 
 /// What became of an invoice that was sent.
@@ -66,7 +87,12 @@ impl Api {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Api { base, client, authorization }
+        Api { base, client, authorization, is_brisk: false }
+    }
+
+    /// The same, but each request is sent once only and has to be answered soon: for looks at how things are.
+    pub fn brisk(self) -> Api {
+        Api { is_brisk: true, ..self }
     }
 
     /// Finds out whether the credentials, if there are any, are right: by a small request, because the refusal of a
@@ -75,8 +101,42 @@ impl Api {
         if self.authorization.is_none() {
             return Ok(());
         }
+        self.greet(reporter).await
+    }
+
+    /// Asks for next to nothing, which tells a Bindle server from anything else and refuses a wrong login.
+    pub async fn greet(&self, reporter: &dyn Reporter) -> Result<(), RegistryError> {
         let answer = self.send(self.request(Method::GET, "_q?l=1"), reporter).await?;
         self.read::<toml::Table>(&self.good(answer)?).map(drop)
+    }
+
+    /// Finds out whether we may write, without writing. To be asked after [`Api::greet`].
+    ///
+    /// Servers that want a login let everybody read, but what they call reading is GET alone: a HEAD is refused as a
+    /// write is (403 to nobody, 401 to a wrong login). Who is let in gets a 200 from 0.9 and a 405 from 0.8, which both
+    /// come after the question who it is.
+    pub async fn may_write(&self, reporter: &dyn Reporter) -> Result<(), RegistryError> {
+        let answer = self.send(self.request(Method::HEAD, "_q?l=1"), reporter).await?;
+        match answer.status.as_u16() {
+            405 => Ok(()),
+            _ => Ok(answer.success().map(drop)?),
+        }
+    }
+
+    /// The keys by which the server signs what it keeps. `None`: it knows no such question, which came with 0.9.
+    pub async fn host_keys(&self, reporter: &dyn Reporter) -> Result<Option<KeyRing>, RegistryError> {
+        let answer = self.send(self.request(Method::GET, "bindle-keys?roles=host"), reporter).await?;
+        match answer.status.as_u16() {
+            404 => Ok(None),
+            _ => self.read(&answer.success()?).map(Some),
+        }
+    }
+
+    /// The names among the first fifty versions: asked as Hippo asks, so that the same server answers the same.
+    pub async fn names(&self, reporter: &dyn Reporter) -> Result<BTreeSet<String>, RegistryError> {
+        let answer = self.send(self.request(Method::GET, "_q?q=&o=0"), reporter).await?;
+        let listing: Listing = self.read(&self.good(answer)?)?;
+        Ok(listing.invoices.into_iter().map(|listed| listed.bindle.name).collect())
     }
 
     /// Sends an invoice, once.
@@ -185,7 +245,7 @@ impl Api {
         }
     }
 
-    async fn send(&self, request: Request, reporter: &dyn Reporter) -> Result<Response, HttpError> {
+    async fn send(&self, mut request: Request, reporter: &dyn Reporter) -> Result<Response, HttpError> {
         let tell = |notice: crate::http::RetryNotice| {
             reporter.report(Event::Retrying {
                 what: notice.what,
@@ -194,6 +254,9 @@ impl Api {
                 delay: notice.delay,
             });
         };
+        if self.is_brisk {
+            request = Request { repeat: Repeat::Never, patience: Some(PATIENCE), ..request };
+        }
         self.client.send(request, &tell).await
     }
 

@@ -9,13 +9,14 @@
 //! four meanings: complete, incomplete, being uploaded, stuck.
 
 mod api;
+mod examine;
 mod push;
 mod same;
 mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +28,7 @@ use crate::event::{Reporter, Uploaded};
 use crate::http::{Client, HttpError};
 use crate::package::{Description, Package, PackageError, PackageId};
 use api::Api;
+pub use examine::{Examiner, signing_key_label};
 use push::Push;
 use sign::SigningKey;
 
@@ -83,6 +85,14 @@ pub enum RegistryError {
         #[source]
         source: anyhow::Error,
     },
+    /// Others than its owner can read the key file, and so sign in the owner's name.
+    #[error("others can read the signing key {} (mode {mode:03o})", .path.display())]
+    SigningKeyExposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The user stopped the run; what was in flight was allowed to end.
     #[error("cancelled")]
     Cancelled,
@@ -104,7 +114,7 @@ impl BindleRegistry {
         signing_key: Option<&Path>,
     ) -> Result<BindleRegistry, RegistryError> {
         let signing_key = match signing_key {
-            Some(path) => Some(SigningKey::read(path).await.map_err(|source| RegistryError::SigningKey { source })?),
+            Some(path) => Some(SigningKey::read(path).await?),
             None => None,
         };
         Ok(BindleRegistry { api: Api::new(base, client, login.as_ref().map(basic)), signing_key })

@@ -6,6 +6,9 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use bindle::signature::{KEY_RING_VERSION, KeyEntry, SecretKeyEntry, SecretKeyFile};
 use bindle::{Invoice, SignatureRole};
+use tokio::io::AsyncReadExt;
+
+use super::RegistryError;
 
 /// A key that signs as the creator.
 pub(super) struct SigningKey(SecretKeyEntry);
@@ -18,10 +21,24 @@ impl fmt::Debug for SigningKey {
 
 impl SigningKey {
     /// The first creator key of a secret key file as the `bindle` command line writes it.
-    pub async fn read(path: &Path) -> anyhow::Result<SigningKey> {
-        let text = tokio::fs::read_to_string(path).await;
-        let text = text.with_context(|| format!("could not read {}", path.display()))?;
-        SigningKey::parse(&text).with_context(|| format!("{} is not a usable key file", path.display()))
+    ///
+    /// A file that others can read is refused: whoever has the key signs in its owner's name.
+    pub async fn read(path: &Path) -> Result<SigningKey, RegistryError> {
+        let unusable = |source| RegistryError::SigningKey { source };
+        let (text, mode) = read_with_mode(path)
+            .await
+            .with_context(|| format!("could not read {}", path.display()))
+            .map_err(unusable)?;
+        if let Some(mode) = mode.filter(|mode| mode & 0o077 != 0) {
+            return Err(RegistryError::SigningKeyExposed { path: path.to_owned(), mode });
+        }
+        let key = SigningKey::parse(&text).with_context(|| format!("{} is not a usable key file", path.display()));
+        key.map_err(unusable)
+    }
+
+    /// Whose it is: a name and a mail address, as a rule.
+    pub fn label(&self) -> &str {
+        &self.0.label
     }
 
     fn parse(text: &str) -> anyhow::Result<SigningKey> {
@@ -43,6 +60,26 @@ impl SigningKey {
     pub fn sign(&self, invoice: &mut Invoice) -> anyhow::Result<()> {
         Ok(invoice.sign(SignatureRole::Creator, &self.0)?)
     }
+}
+
+/// A file's text and, where the system has such, its permissions: of the very file that was read.
+async fn read_with_mode(path: &Path) -> std::io::Result<(String, Option<u32>)> {
+    let mut file = tokio::fs::File::open(path).await?;
+    let mode = permissions(&file.metadata().await?);
+    let mut text = String::new();
+    file.read_to_string(&mut text).await?;
+    Ok((text, mode))
+}
+
+#[cfg(unix)]
+fn permissions(metadata: &std::fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(metadata.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn permissions(_metadata: &std::fs::Metadata) -> Option<u32> {
+    None
 }
 
 #[cfg(test)]
@@ -85,6 +122,25 @@ mod tests {
     #[tokio::test]
     async fn a_missing_file_is_named() {
         let error = SigningKey::read(Path::new("/nowhere/key.toml")).await.unwrap_err();
-        assert_eq!(error.to_string(), "could not read /nowhere/key.toml");
+        let RegistryError::SigningKey { source } = error else { panic!("{error:?}") };
+        assert_eq!(source.to_string(), "could not read /nowhere/key.toml");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        std::fs::write(&path, file(&[SignatureRole::Creator])).unwrap();
+        for (mode, is_good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o610, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            match SigningKey::read(&path).await {
+                Ok(_) => assert!(is_good, "{mode:o}"),
+                Err(error) => {
+                    let words = format!("others can read the signing key {} (mode {mode:o})", path.display());
+                    assert!(!is_good && error.to_string() == words, "{error}");
+                }
+            }
+        }
     }
 }

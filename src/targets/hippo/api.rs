@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::auth::Login;
+
 /// One page of a list. `totalItems` and `isLastPage` are left out on purpose: with a search text they are wrong.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -161,6 +163,15 @@ impl Problem {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
+    /// Each message with the member that it is about.
+    pub fn complaints(&self) -> Vec<String> {
+        let messages =
+            self.errors.iter().flat_map(|(member, messages)| messages.iter().map(move |text| (member, text)));
+        messages
+            .map(|(member, text)| if member.is_empty() { text.clone() } else { format!("{member}: {text}") })
+            .collect()
+    }
+
     /// Whether the member of the request was refused for a reason that contains `words`.
     pub fn refuses(&self, member: &str, words: &str) -> bool {
         self.errors.get(member).is_some_and(|reasons| reasons.iter().any(|reason| reason.contains(words)))
@@ -189,6 +200,11 @@ impl Health {
         Some(part.status == "Healthy")
     }
 
+    /// Reads a body. Before v0.18 it was a word and no JSON.
+    pub fn read(body: &[u8]) -> Option<Health> {
+        serde_json::from_slice(body).ok()
+    }
+
     /// The parts that are not well.
     pub fn unhealthy(&self) -> impl Iterator<Item = &str> {
         self.subservices.iter().filter(|sub| sub.status != "Healthy").map(|sub| sub.service_name.as_str())
@@ -204,14 +220,21 @@ pub struct SpinInfo {
     pub bindle_version: Option<String>,
 }
 
-/// Asks for a token.
+/// Asks for a token, or makes an account.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CreateToken<'a> {
+pub struct UserAndPassword<'a> {
     /// The user's name; case matters.
-    pub user_name: &'a str,
+    user_name: &'a str,
     /// The password.
-    pub password: &'a str,
+    password: &'a str,
+}
+
+impl<'a> UserAndPassword<'a> {
+    /// What a login says.
+    pub fn of(login: &'a Login) -> UserAndPassword<'a> {
+        UserAndPassword { user_name: &login.username, password: login.password.expose() }
+    }
 }
 
 /// Makes an application.

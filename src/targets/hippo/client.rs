@@ -1,6 +1,7 @@
 //! Typed calls to Hippo's API, v0.19 and newer. Facts: `deislabs/hippo src/Web/Api@v0.20.2`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
@@ -8,11 +9,11 @@ use url::Url;
 
 use super::api::{
     App, Channel, ChannelStatus, CreateApp, CreateChannel, Health, Identified, JobStatus, LogLines, Page, PatchChannel,
-    RegisterRevision, Revision, SetDesiredStatus,
+    RegisterRevision, Revision, SetDesiredStatus, TokenInfo, UserAndPassword,
 };
 use super::fault::{ApiError, RUN_AGAIN};
 use super::session::{Call, Session};
-use crate::auth::Credential;
+use crate::auth::{Credential, Login};
 use crate::http::{Client, Response, SafeUrl};
 use crate::target::{Context, ErrorKind, TargetError};
 
@@ -34,7 +35,7 @@ pub struct Hippo {
 
 impl Hippo {
     /// Hippo at `base`, whose path is kept as a prefix. Sends nothing.
-    pub fn new(http: Client, mut base: Url, credential: Credential) -> Hippo {
+    pub fn new(http: Client, mut base: Url, credential: Option<Credential>) -> Hippo {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
@@ -42,6 +43,12 @@ impl Hippo {
         base.set_fragment(None);
         let session = Session::new(http, below(&base, &["api", "auth-tokens"]), credential);
         Hippo { base, session }
+    }
+
+    /// The same, but each request is sent once only and waits so long for its answer (`None`: as long as any). For looks
+    /// at how things are, and for people who wait: they can ask again.
+    pub fn single(self, patience: Option<Duration>) -> Hippo {
+        Hippo { session: self.session.single(patience), ..self }
     }
 
     /// The address, safe to print, without a trailing slash.
@@ -52,6 +59,25 @@ impl Hippo {
     /// The user's name, where it is known.
     pub fn username(&self) -> Option<&str> {
         self.session.username()
+    }
+
+    /// Asks for a token.
+    pub async fn log_in(&self, cx: &Context, login: &Login) -> Result<TokenInfo, ApiError> {
+        self.session.log_in(cx, login).await
+    }
+
+    /// Makes an account. The id that Hippo answers with proves little: it is there also where a name that differs from
+    /// another one by its case only was not taken.
+    pub async fn create_account(&self, cx: &Context, login: &Login) -> Result<(), ApiError> {
+        let call = Call::create(self.url(&["api", "accounts"]), &UserAndPassword::of(login));
+        self.session.send(cx, &call).await.map(drop)
+    }
+
+    /// The names of the bindles that Hippo finds among the first fifty versions on its Bindle server: it asks that server
+    /// for `_q` without a limit.
+    pub async fn storages(&self, cx: &Context) -> Result<BTreeSet<String>, ApiError> {
+        let page: Page<String> = self.session.send(cx, &Call::get(self.url(&["api", "storages"]))).await?.json()?;
+        Ok(page.items.into_iter().collect())
     }
 
     /// Asks for next to nothing, with the credential.
@@ -138,8 +164,13 @@ impl Hippo {
 
     /// How Hippo and what it stands on are. A 503 has the same body.
     pub async fn health(&self, cx: &Context) -> Result<Health, ApiError> {
+        Ok(self.healthz(cx).await?.json()?)
+    }
+
+    /// The same as it came, whatever it is.
+    pub async fn healthz(&self, cx: &Context) -> Result<Response, ApiError> {
         let call = Call::get(self.url(&["healthz"])).once();
-        Ok(self.session.send_anonymously(cx, &call).await?.json()?)
+        self.session.send_anonymously(cx, &call).await
     }
 
     /// Tells of a failed call.
@@ -150,7 +181,8 @@ impl Hippo {
 
     /// Tells of a failed call as of another kind than its own.
     pub fn fail_as(&self, kind: ErrorKind, operation: impl Into<String>, error: ApiError) -> TargetError {
-        let stale = error.status() == Some(500) && self.username().is_none() && !self.session.is_accepted();
+        let has_token = self.username().is_none() && !self.session.is_nobody();
+        let stale = error.status() == Some(500) && has_token && !self.session.is_accepted();
         let mut failure = error.told_as(kind, operation);
         if stale {
             failure = failure.hint(
@@ -159,6 +191,7 @@ impl Hippo {
             );
         }
         match (kind, self.username()) {
+            (ErrorKind::Unauthenticated, None) if self.session.is_nobody() => failure.hint(self.login_command()),
             (ErrorKind::Unauthenticated, None) => failure.hint(
                 "the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset \
                  it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`",
@@ -172,6 +205,11 @@ impl Hippo {
             (ErrorKind::Interrupted, _) => failure.hint(RUN_AGAIN),
             _ => failure,
         }
+    }
+
+    /// How to log in here.
+    pub fn login_command(&self) -> String {
+        format!("spin-deploy login --hippo-url {}", self.endpoint())
     }
 
     /// Tells of a failed first look. Before v0.19 the paths were others, so a 404 says that Hippo is older, or that

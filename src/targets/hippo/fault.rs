@@ -70,6 +70,23 @@ impl ApiError {
         matches!(self, ApiError::Refused(refusal) if refusal.problem.refuses(member, words))
     }
 
+    /// Whether Hippo's own explanation contains `words`.
+    pub fn says(&self, words: &str) -> bool {
+        self.problem().is_some_and(|problem| problem.detail.as_deref().is_some_and(|detail| detail.contains(words)))
+    }
+
+    /// What is wrong with the members of the request.
+    pub fn complaints(&self) -> Vec<String> {
+        self.problem().map(Problem::complaints).unwrap_or_default()
+    }
+
+    fn problem(&self) -> Option<&Problem> {
+        match self {
+            ApiError::Refused(refusal) | ApiError::LoginRefused(refusal) => Some(&refusal.problem),
+            ApiError::Cancelled | ApiError::EndlessPages { .. } => None,
+        }
+    }
+
     /// Its kind at the target.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -119,8 +136,8 @@ pub fn several(several: Several, operation: impl Into<String>) -> TargetError {
     ))
 }
 
-/// A failed push.
-pub fn of_registry(error: RegistryError, package: &str) -> TargetError {
+/// A failed push, or a look at the Bindle server.
+pub fn of_registry(error: RegistryError, operation: impl Into<String>) -> TargetError {
     let (kind, hint) = match &error {
         RegistryError::Http(error) => of_transfer(error.kind),
         RegistryError::NotBindle { .. } => {
@@ -165,12 +182,15 @@ pub fn of_registry(error: RegistryError, package: &str) -> TargetError {
         RegistryError::SigningKey { .. } => {
             (ErrorKind::InvalidConfig, Some("check the file given by `--signing-key FILE`"))
         }
+        RegistryError::SigningKeyExposed { .. } => (ErrorKind::InvalidConfig, None),
         RegistryError::NotABindle => (ErrorKind::Unexpected, None),
         RegistryError::Cancelled => (ErrorKind::Cancelled, None),
     };
-    let mut failure = TargetError::new(kind, format!("upload {package} to the Bindle server")).because(error);
-    failure.hints.extend(hint.map(str::to_owned));
-    failure
+    let mut hints: Vec<String> = hint.into_iter().map(str::to_owned).collect();
+    if let RegistryError::SigningKeyExposed { path, .. } = &error {
+        hints.push(format!("chmod 600 {}", path.display()));
+    }
+    TargetError { hints, ..TargetError::new(kind, operation).because(error) }
 }
 
 /// What a failed request to the Bindle server means.

@@ -19,6 +19,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -37,7 +38,7 @@ use self::observe::Observer;
 use self::readiness::Sight;
 use self::release::Releasing;
 use crate::auth::{Credential, Login};
-use crate::http::{Client, is_loopback};
+use crate::http::{self, Client, is_loopback};
 use crate::package::{Format, Package, PackageId};
 use crate::registry::bindle::{BindleRegistry, RegistryError};
 use crate::target::{
@@ -89,6 +90,8 @@ struct HippoTarget {
     bindle: Bindle,
     /// What `plan` saw last, for the `release` that follows it.
     seen: Mutex<Option<(Wish, State)>>,
+    /// The names of the packages that were made live here, by application: what answers calls itself so.
+    packages: Mutex<BTreeMap<AppName, String>>,
 }
 
 /// The Bindle server, and what is needed to speak to it. Its key is read when something is uploaded.
@@ -110,12 +113,9 @@ impl HippoTarget {
         check_scheme(bindle_url, "--bindle-server")?;
         let app_url = check_names(settings)?.unwrap_or_else(|| AppUrl::with_scheme(url.scheme()));
         let credential = settings.credential.clone().ok_or_else(missing_credential)?;
-        if url.scheme() == "http" && !is_loopback(url) && !config.http.allow_insecure_credentials {
-            return Err(readable_credential(url));
-        }
-        let http = Client::new(&config.http)
-            .map_err(|error| TargetError::new(fault::kind(error.kind), "set up the HTTP client").because(error))?;
-        let hippo = Hippo::new(http.clone(), url.clone(), credential);
+        check_readability(url, &config.http)?;
+        let http = http_client(&config.http)?;
+        let hippo = Hippo::new(http.clone(), url.clone(), Some(credential));
         Ok(HippoTarget {
             info: TargetInfo { name: config.name_or("hippo"), driver: "hippo", endpoint: hippo.endpoint() },
             capabilities: Capabilities {
@@ -135,6 +135,7 @@ impl HippoTarget {
                 registry: OnceCell::new(),
             },
             seen: Mutex::new(None),
+            packages: Mutex::default(),
         })
     }
 
@@ -169,6 +170,13 @@ impl HippoTarget {
         (seen.0 == *wish).then_some(seen.1)
     }
 
+    /// What the application calls itself when it is asked: its package's name, which is its own where nobody chose
+    /// another one.
+    fn answers_as(&self, app: &AppName) -> String {
+        let packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
+        packages.get(app).unwrap_or(&app.0).clone()
+    }
+
     /// The release that a look showed.
     fn current(&self, state: &State) -> Option<Release> {
         let channel = state.as_ref()?.channel.as_ref()?;
@@ -180,15 +188,16 @@ impl HippoTarget {
         Some(Release { id: ReleaseId(version.clone()), version, url: url.as_ref().map(plain), changes: Vec::new() })
     }
 
-    /// The channel of an application, whatever its package; `None`: there is no such app or channel.
-    async fn find_channel(&self, cx: &Context, app: &AppName) -> Result<Option<Channel>, TargetError> {
+    /// The channel of an application and the name of its package, whatever that is; `None`: there is no such app or
+    /// channel.
+    async fn find_channel(&self, cx: &Context, app: &AppName) -> Result<Option<(Channel, String)>, TargetError> {
         let operation = || format!("look up app {app}");
         let apps = self.hippo.apps(cx, &app.0).await.map_err(|error| self.hippo.fail_first(operation(), error))?;
         let several = |several| fault::several(several, operation());
         let Some(found) = changes::find_app(&apps, &app.0).map_err(several)? else { return Ok(None) };
         let Some(channel) = changes::find_channel(found, &self.channel).map_err(several)? else { return Ok(None) };
         match self.hippo.channel(cx, &channel.id).await {
-            Ok(channel) => Ok(Some(channel)),
+            Ok(channel) => Ok(Some((channel, found.storage_id.clone()))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.hippo.fail(format!("read channel {}", self.channel), error)),
         }
@@ -196,7 +205,7 @@ impl HippoTarget {
 
     /// Everything that Hippo, Nomad and the application itself say.
     async fn full_status(&self, cx: &Context, app: &AppName) -> Result<Status, TargetError> {
-        let Some(channel) = self.find_channel(cx, app).await? else {
+        let Some((channel, package)) = self.find_channel(cx, app).await? else {
             let detail = format!("Hippo has no app {app} with a channel {}", self.channel);
             return Ok(Status { phase: Phase::Absent, version: None, detail: Some(detail) });
         };
@@ -204,7 +213,7 @@ impl HippoTarget {
         let job =
             job.map_err(|error| self.hippo.fail(format!("ask for the job of channel {}", channel.name), error))?;
         let recorded = ChannelState::read(&channel).version;
-        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref(), &app.0).await?;
+        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref(), &package).await?;
         let mut status = judge(sight, recorded.as_deref());
         let answers = matches!(status.phase, Phase::Ready(_));
         if recorded.is_none() && !answers {
@@ -251,7 +260,7 @@ impl Target for HippoTarget {
     }
 
     async fn publish(&self, cx: &Context, package: &Package) -> Result<Artifact, TargetError> {
-        let failed = |error| fault::of_registry(error, &package.id.to_string());
+        let failed = |error| fault::of_registry(error, format!("upload {} to the Bindle server", package.id));
         let registry = self.registry().await.map_err(failed)?;
         let uploaded = registry.push(package, cx.reporter.as_ref(), &cx.cancel).await.map_err(failed)?;
         Ok(Artifact {
@@ -264,6 +273,8 @@ impl Target for HippoTarget {
 
     async fn release(&self, cx: &Context, app: &AppName, artifact: &Artifact) -> Result<Release, TargetError> {
         let wish = self.wish(app, &artifact.package);
+        let package = artifact.package.name.clone();
+        self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), package);
         let observer = self.observer(&wish);
         let state = match self.recall(&wish) {
             Some(state) => state,
@@ -276,7 +287,8 @@ impl Target for HippoTarget {
         match look {
             Look::Quick(release) => {
                 let url = release.url.as_deref().and_then(|url| Url::parse(url).ok());
-                Ok(judge(readiness::look(cx, &self.http, url.as_ref(), &app.0).await?, Some(&release.version)))
+                let sight = readiness::look(cx, &self.http, url.as_ref(), &self.answers_as(app)).await?;
+                Ok(judge(sight, Some(&release.version)))
             }
             Look::Full => self.full_status(cx, app).await,
         }
@@ -290,7 +302,7 @@ impl Target for HippoTarget {
 #[async_trait::async_trait]
 impl Logs for HippoTarget {
     async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError> {
-        let Some(channel) = self.find_channel(cx, app).await? else {
+        let Some((channel, _)) = self.find_channel(cx, app).await? else {
             return Err(TargetError::new(ErrorKind::NotFound, format!("read the logs of app {app}"))
                 .because(anyhow!("Hippo has no app {app} with a channel {}", self.channel)));
         };
@@ -340,16 +352,26 @@ fn last_lines(mut lines: Vec<String>, count: usize) -> Vec<String> {
     tail.into_iter().map(|line| line.chars().take(MAX_LOG_LINE).collect()).collect()
 }
 
+/// What is missing where Hippo's address is, and what to do about it.
+const NO_HIPPO: (&str, &str) =
+    ("no address of Hippo (`--hippo-url`, HIPPO_URL)", "export HIPPO_URL=https://hippo.example.com");
+
+/// The same of the Bindle server's.
+const NO_BINDLE: (&str, &str) = (
+    "no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL)",
+    "export BINDLE_SERVER_URL=https://bindle.example.com/v1",
+);
+
 fn missing_address(settings: &Config) -> TargetError {
     let mut missing = Vec::new();
     let mut hints = Vec::new();
     if settings.url.is_none() {
-        missing.push("no address of Hippo (`--hippo-url`, HIPPO_URL)");
-        hints.push("export HIPPO_URL=https://hippo.example.com".to_owned());
+        missing.push(NO_HIPPO.0);
+        hints.push(NO_HIPPO.1.to_owned());
     }
     if settings.bindle_url.is_none() {
-        missing.push("no address of the Bindle server (`--bindle-server`, BINDLE_SERVER_URL)");
-        hints.push("export BINDLE_SERVER_URL=https://bindle.example.com/v1".to_owned());
+        missing.push(NO_BINDLE.0);
+        hints.push(NO_BINDLE.1.to_owned());
     }
     let reason = anyhow!(missing.join(" and "));
     TargetError { hints, ..TargetError::new(ErrorKind::InvalidConfig, "connect to Hippo").because(reason) }
@@ -364,11 +386,19 @@ fn missing_credential() -> TargetError {
         .hint("export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...")
 }
 
+fn http_client(config: &http::Config) -> Result<Client, TargetError> {
+    Client::new(config)
+        .map_err(|error| TargetError::new(fault::kind(error.kind), "set up the HTTP client").because(error))
+}
+
 /// The client holds back tokens by itself, but cannot know that a login's body holds a password.
-fn readable_credential(url: &Url) -> TargetError {
+fn check_readability(url: &Url, config: &http::Config) -> Result<(), TargetError> {
+    if url.scheme() != "http" || is_loopback(url) || config.allow_insecure_credentials {
+        return Ok(());
+    }
     let host = url.host_str().unwrap_or_default();
-    invalid(format!("a password or token would go to {host} over plain http, where it can be read"))
-        .hint("use the https address, or allow it: `--allow-insecure-credentials`")
+    Err(invalid(format!("a password or token would go to {host} over plain http, where it can be read"))
+        .hint("use the https address, or allow it: `--allow-insecure-credentials`"))
 }
 
 fn check_scheme(url: &Url, flag: &str) -> Result<(), TargetError> {

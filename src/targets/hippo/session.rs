@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::api::{CreateToken, Problem, TokenInfo};
+use super::api::{Problem, TokenInfo, UserAndPassword};
 use super::fault::{ApiError, Refusal};
 use crate::auth::{Credential, Login, Secret};
 use crate::event::Event;
@@ -106,22 +106,36 @@ struct Token {
 pub struct Session {
     http: Client,
     login_url: Url,
-    credential: Credential,
+    /// `None`: we are nobody, which Hippo answers with a 401.
+    credential: Option<Credential>,
     token: Mutex<Option<Token>>,
     accepted: AtomicBool,
+    is_single: bool,
+    patience: Option<Duration>,
 }
 
 impl Session {
     /// A session that has not begun: the first call logs in.
-    pub fn new(http: Client, login_url: Url, credential: Credential) -> Session {
-        Session { http, login_url, credential, token: Mutex::new(None), accepted: AtomicBool::new(false) }
+    pub fn new(http: Client, login_url: Url, credential: Option<Credential>) -> Session {
+        let (token, accepted) = (Mutex::new(None), AtomicBool::new(false));
+        Session { http, login_url, credential, token, accepted, is_single: false, patience: None }
+    }
+
+    /// The same, but each request is sent once only and waits so long for its answer (`None`: as long as any).
+    pub fn single(self, patience: Option<Duration>) -> Session {
+        Session { is_single: true, patience, ..self }
+    }
+
+    /// Whether there is no credential.
+    pub fn is_nobody(&self) -> bool {
+        self.credential.is_none()
     }
 
     /// The user's name, where it is known.
     pub fn username(&self) -> Option<&str> {
         match &self.credential {
-            Credential::Password(login) => Some(&login.username),
-            Credential::Token(_) => None,
+            Some(Credential::Password(login)) => Some(&login.username),
+            Some(Credential::Token(_)) | None => None,
         }
     }
 
@@ -134,10 +148,10 @@ impl Session {
     /// call repeated: a 401 says that it was not acted on.
     pub async fn send(&self, cx: &Context, call: &Call) -> Result<Response, ApiError> {
         let bearer = self.bearer(cx, None).await?;
-        let mut response = self.exchange(cx, call, Some(bearer.clone())).await?;
+        let mut response = self.exchange(cx, call, bearer.clone()).await?;
         if response.status == StatusCode::UNAUTHORIZED && self.username().is_some() {
-            let fresh = self.bearer(cx, Some(&bearer)).await?;
-            response = self.exchange(cx, call, Some(fresh)).await?;
+            let fresh = self.bearer(cx, bearer.as_ref()).await?;
+            response = self.exchange(cx, call, fresh).await?;
         }
         let response = success(response)?;
         self.accepted.store(true, Ordering::Relaxed);
@@ -149,26 +163,27 @@ impl Session {
         self.exchange(cx, call, None).await
     }
 
-    /// The `Authorization` to send; never `refused` again where another can be had.
-    async fn bearer(&self, cx: &Context, refused: Option<&Secret>) -> Result<Secret, ApiError> {
+    /// The `Authorization` to send; never `refused` again where another can be had. `None`: we are nobody.
+    async fn bearer(&self, cx: &Context, refused: Option<&Secret>) -> Result<Option<Secret>, ApiError> {
         let login = match &self.credential {
-            Credential::Token(token) => return Ok(bearer(token.expose())),
-            Credential::Password(login) => login,
+            None => return Ok(None),
+            Some(Credential::Token(token)) => return Ok(Some(bearer(token.expose()))),
+            Some(Credential::Password(login)) => login,
         };
         let mut held = self.token.lock().await;
         if let Some(token) = held.as_ref().filter(|token| refused != Some(&token.bearer) && token.lasts()) {
-            return Ok(token.bearer.clone());
+            return Ok(Some(token.bearer.clone()));
         }
-        let token = self.log_in(cx, login).await?;
-        Ok(held.insert(token).bearer.clone())
+        let token = Token::new(&self.log_in(cx, login).await?);
+        Ok(Some(held.insert(token).bearer.clone()))
     }
 
-    async fn log_in(&self, cx: &Context, login: &Login) -> Result<Token, ApiError> {
-        let body = CreateToken { user_name: &login.username, password: login.password.expose() };
+    /// Asks for a token. No other token is sent along: Hippo answers 500 where the user of that one is gone.
+    pub async fn log_in(&self, cx: &Context, login: &Login) -> Result<TokenInfo, ApiError> {
+        let body = UserAndPassword::of(login);
         let call = Call::set(Method::POST, self.login_url.clone(), &body);
         let response = self.exchange(cx, &call, None).await?;
-        let info: TokenInfo = success(response).map_err(ApiError::at_login)?.json()?;
-        Ok(Token::new(&info))
+        Ok(success(response).map_err(ApiError::at_login)?.json()?)
     }
 
     /// One exchange. A read ends at once when the user stops the run; of a write the outcome is worth a moment.
@@ -177,7 +192,11 @@ impl Session {
             return Err(ApiError::Cancelled);
         }
         let report = |notice| cx.report(retrying(notice));
-        let answer = self.http.send(call.request(authorization), &report);
+        let mut request = call.request(authorization);
+        if self.is_single {
+            request = Request { repeat: Repeat::Never, patience: self.patience, ..request };
+        }
+        let answer = self.http.send(request, &report);
         let grace = if call.method == Method::GET { Duration::ZERO } else { GRACE };
         let stopped = async {
             cx.cancel.cancelled().await;

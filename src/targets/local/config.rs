@@ -1,7 +1,7 @@
 //! What the target is made from: plain data, also where the target is not compiled in.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub struct Config {
     pub runtime_dir: Option<PathBuf>,
     /// This program's own cache directory.
     pub cache_dir: PathBuf,
+    /// Where the first application answers, where its port is free, when a server is started.
+    pub first_address: SocketAddr,
     /// How a server is started when none is running.
     pub launch: Launch,
 }

@@ -41,6 +41,7 @@ impl Place {
             data_dir: self.dir.path().join("data"),
             runtime_dir: None,
             cache_dir: self.dir.path().join("cache"),
+            first_address: "127.0.0.1:0".parse().unwrap(),
             launch: Launch {
                 program: PathBuf::from(program),
                 args: args.iter().map(Into::into).collect(),

@@ -122,6 +122,7 @@ impl Place for OnThisMachine {
             data_dir: self.path("data"),
             runtime_dir: Some(self.path("run")),
             cache_dir: self.path("cache/spin-deploy"),
+            first_address: "127.0.0.1:3000".parse().expect("it is an address"),
             launch,
         };
         local::connect(&targets::Config { local: Some(config), ..targets::Config::default() })

@@ -93,3 +93,35 @@ async fn two_at_once_end_with_one_of_them() {
     assert_eq!(machine.get(&url).await.expect(200), "hello\n");
     assert!(machine.record("shop")["releases"].as_array().unwrap().len() <= 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_under_another_name_stands_beside_the_first() {
+    let (machine, app) = (Machine::new(), App::new("shop"));
+    let first = machine.deploy(&app).await;
+    app.write("web.wasm", wat::parse_str(OTHER).unwrap());
+    let named = || machine.program(app.path()).args(&["--name", "staging"]);
+    let second = named().run().await.expect(0).stdout;
+    assert_ne!(second.trim_end(), first);
+    assert_eq!(machine.get(second.trim_end()).await.expect(200), "other\n");
+    assert_eq!(machine.get(&first).await.expect(200), "hello\n", "the first one is left alone");
+    assert_eq!(machine.record("staging")["current"], 1);
+    let again = named().run().await.expect(0);
+    assert!(again.stderr.contains("unchanged") && again.stdout == second, "{again:?}");
+    // Names are directories.
+    let refused = machine.program(app.path()).args(&["--name", "../shop"]).run().await.expect(3);
+    assert!(refused.stderr.contains("which --name gives, cannot be used"), "{}", refused.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_has_to_answer_as_well() {
+    let (machine, app) = (Machine::new(), App::new("shop"));
+    machine.deploy(&app).await;
+    let failed = machine.program(app.path()).args(&["--check", "/any=404", "--timeout", "1"]).run().await.expect(9);
+    assert!(failed.stderr.contains("caused by: GET /any answered 200, not 404"), "{}", failed.stderr);
+    let checked = || machine.program(app.path()).args(&["--check", "/any?x=y=200"]).run();
+    let unchanged = checked().await.expect(0);
+    assert!(unchanged.stderr.contains("unchanged"), "{}", unchanged.stderr);
+    app.write("web.wasm", wat::parse_str(OTHER).unwrap());
+    let released = checked().await.expect(0);
+    assert!(released.stderr.contains("released"), "{}", released.stderr);
+}

@@ -347,9 +347,11 @@ impl CreatorKey {
         toml::to_string(&file).expect("a secret key file is plain TOML")
     }
 
-    /// Writes [`Self::secret_file`] to a path.
+    /// Writes [`Self::secret_file`] to a path, for its owner alone.
     pub fn write_secret_file(&self, path: &Path) {
         std::fs::write(path, self.secret_file()).expect("the key file can be written");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, private).expect("it is ours");
     }
 
     /// The text of a keyring with this key alone, for [`Builder::trust`].

@@ -159,7 +159,7 @@ impl Live {
             limits: tools.limits,
             warnings: Arc::new(Warnings::new(app, tools.reporter.clone())),
             release: release.clone(),
-            name: document.name.clone(),
+            name: app.to_owned(),
             router,
             components,
             _claim: claim,

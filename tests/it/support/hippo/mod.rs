@@ -279,6 +279,13 @@ impl FakeHippo {
         }
     }
 
+    /// What a path of every app answers with, first to last, the last one for ever.
+    pub fn set_statuses(&self, path: &str, statuses: &[u16]) {
+        if let Some(runner) = &self.runner {
+            runner.set_statuses(path, statuses);
+        }
+    }
+
     /// Whether hosts answer `/.well-known/spin/info`; Spin before 0.7 did not.
     pub fn set_info(&self, has_info: bool) {
         if let Some(runner) = &self.runner {

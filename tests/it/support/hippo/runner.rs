@@ -52,6 +52,8 @@ struct Placement {
 struct Shared {
     start: Start,
     has_info: bool,
+    /// What paths answer with, first to last, the last one for ever; every other path what its route makes it.
+    statuses: BTreeMap<String, Vec<u16>>,
     placements: BTreeMap<Guid, Placement>,
 }
 
@@ -65,7 +67,8 @@ pub struct Runner {
 impl Runner {
     /// A runner that reads bindles with `bindle`.
     pub fn new(bindle: BindleClient) -> Self {
-        let shared = Shared { start: Start::default(), has_info: true, placements: BTreeMap::new() };
+        let shared =
+            Shared { start: Start::default(), has_info: true, statuses: BTreeMap::new(), placements: BTreeMap::new() };
         Self { shared: Arc::new(Mutex::new(shared)), bindle }
     }
 
@@ -77,6 +80,11 @@ impl Runner {
     /// Whether hosts answer `/.well-known/spin/info` (Spin 0.7 and later do).
     pub fn set_info(&self, has_info: bool) {
         self.with(|shared| shared.has_info = has_info);
+    }
+
+    /// What a path of every app answers with, first to last, the last one for ever.
+    pub fn set_statuses(&self, path: &str, statuses: &[u16]) {
+        self.with(|shared| shared.statuses.insert(path.to_owned(), statuses.to_vec()));
     }
 
     /// The bindle that answers for a channel now.
@@ -137,7 +145,10 @@ impl Runner {
             };
             placement.count_probe();
             match &placement.serving {
-                Some(app) => answer_for(app, path, has_info),
+                Some(app) => match shared.statuses.get_mut(path) {
+                    Some(statuses) => text(next(statuses), ""),
+                    None => answer_for(app, path, has_info),
+                },
                 None if placement.crash.is_some() => text(StatusCode::BAD_GATEWAY, "Bad Gateway"),
                 None => text(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
             }
@@ -182,6 +193,12 @@ async fn serve(State(runner): State<Runner>, request: Request) -> Response<Body>
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
     runner.answer(&host, request.uri().path())
+}
+
+/// The next status, which is the last one for ever.
+fn next(statuses: &mut Vec<u16>) -> StatusCode {
+    let status = if statuses.len() > 1 { statuses.remove(0) } else { statuses[0] };
+    StatusCode::from_u16(status).expect("tests set statuses that there are")
 }
 
 fn answer_for(app: &LoadedApp, path: &str, has_info: bool) -> Response<Body> {
