@@ -293,3 +293,6 @@ impl Search<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
