@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::app::Place;
+use crate::app::{FetchError, Place};
 use crate::package::PackageId;
 use crate::target::{Phase, ReleaseId};
 
