@@ -11,6 +11,9 @@ use crate::settings::env::VARIABLES;
 /// Options of other programs.
 const OTHERS: &[&str] = &["--help", "--version", "--features", "--locked"];
 
+/// What begins like a command and is none: the mark in invoices.
+const NO_COMMANDS: &[&str] = &["spin-deploy bindle 1"];
+
 /// The files below `folder` whose names end so.
 fn files(folder: &str, end: &str) -> Vec<(PathBuf, String)> {
     let (mut folders, mut files) = (vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)], Vec::new());
@@ -96,7 +99,7 @@ fn commands(text: &str) -> Vec<String> {
     let whole = text.lines().filter(|line| !line.contains('`')).map(str::trim);
     let candidates = quoted.chain(whole).map(|command| command.trim_start_matches("$ "));
     let ours = candidates.filter(|command| without_variables(command).starts_with(&format!("{NAME} ")));
-    ours.map(str::to_owned).collect()
+    ours.filter(|command| !NO_COMMANDS.contains(command)).map(str::to_owned).collect()
 }
 
 /// A command without the variables that are set for it.
@@ -124,6 +127,10 @@ fn words(command: &str) -> Vec<String> {
     }
     words.extend(Some(word).filter(|word| !word.is_empty()));
     words.retain(|word| !["[OPTIONS]", "...", "…"].contains(&word.as_str()));
+    // Where the program fills in a command, any one will do.
+    if let Some(command) = words.get_mut(1).filter(|command| *command == "{}") {
+        *command = "deploy".to_owned();
+    }
     words.into_iter().map(filled).collect()
 }
 

@@ -247,6 +247,7 @@ fn an_address_with_a_password_is_not_shown() {
     insta::assert_snapshot!(err, @r"
     error: could not use the URL of --hippo-url
       caused by: it holds a username or a password, which have settings of their own
+      try: leave them out there, and keep them by `spin-deploy login`
     ");
 }
 
