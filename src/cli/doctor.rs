@@ -14,7 +14,7 @@ use crate::targets::{self, Driver};
 
 use super::args::DoctorArgs;
 use super::decide::{self, Ask};
-use super::deploy::{driver, refuse_flags_of_others};
+use super::deploy::refuse_flags_of_others;
 use super::failure::target_code;
 use super::first_contact::{self, Purpose};
 use super::machine::{block_on, machine};
@@ -30,7 +30,7 @@ pub fn run(args: &DoctorArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
     }
-    let driver = driver(&settings.target)?;
+    let driver = settings.driver.value;
     refuse_flags_of_others(&args.layer(), driver)?;
     tracing::debug!(?settings, "decided");
 

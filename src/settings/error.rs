@@ -1,6 +1,8 @@
 //! Why settings cannot be used.
 
-use super::{Key, Origin, Place, UrlProblem, env};
+use std::path::PathBuf;
+
+use super::{FileProblem, Key, Origin, Place, UrlProblem, env};
 
 /// A setting that cannot be used. Messages name flags and variables, never the values of secrets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +32,36 @@ pub enum SettingsError {
     /// A username without its password at the Bindle server, or the reverse.
     #[error("{given} is given, but the {} for the Bindle server is missing", noun(*missing))]
     HalfBindleLogin { given: Origin, missing: Key },
+    /// A configuration file that is there and cannot be read.
+    #[error("could not read {}: {why}", file.display())]
+    Unreadable { file: PathBuf, why: String },
+    /// A configuration file that holds what means nothing.
+    #[error("could not use {}", file.display())]
+    UnusableFile {
+        file: PathBuf,
+        /// What is wrong with it, in its order; never empty.
+        problems: Vec<FileProblem>,
+    },
+    /// A target that is neither configured nor a driver.
+    #[error("there is no target {name:?}, which {origin} names{}", did_you_mean(meant))]
+    UnknownTarget {
+        name: String,
+        origin: Origin,
+        /// What was probably meant.
+        meant: Option<String>,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The project and the user say different drivers of one target.
+    #[error("the target {target:?} has two drivers: {one} and {other}")]
+    TwoDrivers { target: String, one: Origin, other: Origin },
+    /// The user lowered the safety for a server, and the project names another one.
+    #[error("{switch} does not hold for {address}: a project must not lower the safety of its users")]
+    Lowered { switch: Origin, address: Origin },
+}
+
+fn did_you_mean(meant: &Option<String>) -> String {
+    meant.as_ref().map(|meant| format!(": did you mean {meant}?")).unwrap_or_default()
 }
 
 fn noun(missing: Key) -> &'static str {
@@ -43,7 +75,17 @@ impl SettingsError {
     /// What to do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            SettingsError::NotUnicode { .. } => vec![],
+            // Each problem of a file has advice of its own.
+            SettingsError::NotUnicode { .. }
+            | SettingsError::Unreadable { .. }
+            | SettingsError::UnusableFile { .. } => vec![],
+            SettingsError::UnknownTarget { known, .. } => vec![format!("one of these: {}", known.join(", "))],
+            SettingsError::TwoDrivers { one, other, .. } => {
+                vec![format!("correct {one} or {other}, or give one of the targets another name")]
+            }
+            SettingsError::Lowered { switch, address } => {
+                vec![format!("pass --{}, or write {} into your own file as well", name_of(switch), name_of(address))]
+            }
             SettingsError::Url { origin, problem } => {
                 problem.example().map(|url| assign(origin, &url)).into_iter().collect()
             }
@@ -54,6 +96,16 @@ impl SettingsError {
                 vec![set_one(*missing)]
             }
         }
+    }
+}
+
+/// The bare name of what a file or a flag sets.
+fn name_of(origin: &Origin) -> &str {
+    match origin {
+        Origin::Flag(name) => name.trim_start_matches('-'),
+        Origin::Variable(name) => name,
+        Origin::File(Place { key, .. }) => key,
+        Origin::Default => "",
     }
 }
 
