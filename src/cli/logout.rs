@@ -10,8 +10,9 @@ use crate::event::{Event, LoggedOut, Reporter};
 use crate::settings::env::Environment;
 
 use super::args::LogoutArgs;
-use super::decide::{self, Logins};
-use super::deploy::{driver, refuse_flags_of_others};
+use super::credentials::Logins;
+use super::decide;
+use super::deploy::refuse_flags_of_others;
 use super::watch::Watch;
 use super::{ExitCode, Failure};
 
@@ -19,7 +20,7 @@ use super::{ExitCode, Failure};
 pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let asking = &args.asking;
     let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
-    refuse_flags_of_others(&asking.layer(), driver(&settings.target)?)?;
+    refuse_flags_of_others(&asking.layer(), settings.driver.value)?;
     let logins = Logins::new(&settings)?;
     if args.all {
         let servers = logins.store.forget_all()?;

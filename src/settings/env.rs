@@ -30,33 +30,33 @@ const CI: &str = "CI";
 
 /// All variables. Where two give the same setting, the first that is set counts.
 pub const VARIABLES: &[Variable] = &[
-    setting("SPIN_DEPLOY_TARGET", Key::Target, "the target to deploy to"),
-    setting("SPIN_DEPLOY_APP", Key::App, "the application's name at the target"),
-    setting("HIPPO_URL", Key::HippoUrl, "Hippo's address"),
-    secret("HIPPO_TOKEN", Key::HippoToken, "a token for Hippo"),
-    setting("HIPPO_USERNAME", Key::HippoUsername, "a user at Hippo"),
-    secret("HIPPO_PASSWORD", Key::HippoPassword, "the user's password at Hippo"),
-    setting("SPIN_DEPLOY_CHANNEL", Key::Channel, "the channel to deploy to"),
-    setting("SPIN_DEPLOY_APP_URL", Key::AppUrl, "how a channel's domain becomes the application's URL"),
-    setting("BINDLE_SERVER_URL", Key::BindleServer, "the Bindle server's address"),
-    setting("BINDLE_URL", Key::BindleServer, "the same, as Spin 0.2 to 0.5 call it"),
-    setting("BINDLE_USERNAME", Key::BindleUsername, "a user at the Bindle server"),
-    secret("BINDLE_PASSWORD", Key::BindlePassword, "the user's password at the Bindle server"),
-    setting("SPIN_DEPLOY_SIGNING_KEY", Key::SigningKey, "the file with the key that signs invoices"),
-    setting("SPIN_DEPLOY_CA_CERT", Key::CaCert, "a PEM file with further certificate authorities"),
-    setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo, "true: versions get no build metadata"),
-    setting("SPIN_DEPLOY_TIMEOUT", Key::Timeout, "how long to wait for an answer"),
-    setting("SPIN_DEPLOY_CHECK", Key::Check, "a path of the application that has to answer, too"),
-    setting("SPIN_DEPLOY_CREDENTIAL_STORE", Key::CredentialStore, "where logins are kept: file or keyring"),
-    setting("FERMYON_DEPLOYMENT_ENVIRONMENT", Key::SpinEnvironment, "which login of Spin 0.6 to 1.2 is meant"),
-    setting("SPIN_DEPLOY_DATA_DIR", Key::DataDir, "where applications are stored that this machine serves"),
-    setting("SPIN_DEPLOY_LISTEN", Key::Listen, "the address that they are served on"),
-    setting("SPIN_DEPLOY_FIRST_PORT", Key::FirstPort, "the port of the first of them"),
-    setting("SPIN_DEPLOY_MAX_MEMORY", Key::MaxMemory, "the memory of a request"),
-    setting("SPIN_DEPLOY_MAX_TIME", Key::MaxTime, "the time of a request"),
-    setting("SPIN_DEPLOY_MAX_REQUESTS", Key::MaxRequests, "requests of an application at the same time"),
-    setting("SPIN_DEPLOY_MAX_REQUEST_BODY", Key::MaxRequestBody, "the length of a request's body"),
-    setting("SPIN_DEPLOY_MAX_RESPONSE_BODY", Key::MaxResponseBody, "the length of an answer's body"),
+    setting("SPIN_DEPLOY_TARGET", Key::Target),
+    setting("SPIN_DEPLOY_APP", Key::App),
+    setting("HIPPO_URL", Key::HippoUrl),
+    setting("HIPPO_TOKEN", Key::HippoToken),
+    setting("HIPPO_USERNAME", Key::HippoUsername),
+    setting("HIPPO_PASSWORD", Key::HippoPassword),
+    setting("SPIN_DEPLOY_CHANNEL", Key::Channel),
+    setting("SPIN_DEPLOY_APP_URL", Key::AppUrl),
+    setting("BINDLE_SERVER_URL", Key::BindleServer),
+    again("BINDLE_URL", Key::BindleServer, "the same, as Spin 0.2 to 0.5 call it"),
+    setting("BINDLE_USERNAME", Key::BindleUsername),
+    setting("BINDLE_PASSWORD", Key::BindlePassword),
+    setting("SPIN_DEPLOY_SIGNING_KEY", Key::SigningKey),
+    setting("SPIN_DEPLOY_CA_CERT", Key::CaCert),
+    setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo),
+    setting("SPIN_DEPLOY_TIMEOUT", Key::Timeout),
+    setting("SPIN_DEPLOY_CHECK", Key::Check),
+    setting("SPIN_DEPLOY_CREDENTIAL_STORE", Key::CredentialStore),
+    setting("FERMYON_DEPLOYMENT_ENVIRONMENT", Key::SpinEnvironment),
+    setting("SPIN_DEPLOY_DATA_DIR", Key::DataDir),
+    setting("SPIN_DEPLOY_LISTEN", Key::Listen),
+    setting("SPIN_DEPLOY_FIRST_PORT", Key::FirstPort),
+    setting("SPIN_DEPLOY_MAX_MEMORY", Key::MaxMemory),
+    setting("SPIN_DEPLOY_MAX_TIME", Key::MaxTime),
+    setting("SPIN_DEPLOY_MAX_REQUESTS", Key::MaxRequests),
+    setting("SPIN_DEPLOY_MAX_REQUEST_BODY", Key::MaxRequestBody),
+    setting("SPIN_DEPLOY_MAX_RESPONSE_BODY", Key::MaxResponseBody),
     other(NO_COLOR, "anything: no colours"),
     other(TERM, "dumb: neither colours nor moving lines"),
     other(CI, "anything but false: never ask at the terminal"),
@@ -67,12 +67,12 @@ pub const VARIABLES: &[Variable] = &[
     other(SPIN_DEPLOY_LOG, "log records for developers on stderr: off, error, warn, info, debug or trace"),
 ];
 
-const fn setting(name: &'static str, key: Key, purpose: &'static str) -> Variable {
-    Variable { name, key: Some(key), purpose, secret: false }
+const fn setting(name: &'static str, key: Key) -> Variable {
+    again(name, key, key.purpose())
 }
 
-const fn secret(name: &'static str, key: Key, purpose: &'static str) -> Variable {
-    Variable { name, key: Some(key), purpose, secret: true }
+const fn again(name: &'static str, key: Key, purpose: &'static str) -> Variable {
+    Variable { name, key: Some(key), purpose, secret: key.is_secret() }
 }
 
 const fn other(name: &'static str, purpose: &'static str) -> Variable {

@@ -56,7 +56,7 @@ fn every_variable_reaches_its_setting() {
     let settings = decide(
         &[],
         &[
-            ("SPIN_DEPLOY_TARGET", "other"),
+            ("SPIN_DEPLOY_TARGET", "hippo"),
             ("SPIN_DEPLOY_CHANNEL", "canary"),
             ("HIPPO_URL", "https://hippo.example.com/x"),
             ("HIPPO_USERNAME", "ada"),
@@ -71,7 +71,7 @@ fn every_variable_reaches_its_setting() {
         ],
     )
     .unwrap();
-    assert_eq!(settings.target.value, "other");
+    assert_eq!(settings.target.origin, Origin::Variable("SPIN_DEPLOY_TARGET"));
     assert!(settings.no_buildinfo.value);
     let config = settings.config(Some(&nowhere()), &Credentials::default());
     assert_eq!(config.http.ca_cert, Some(PathBuf::from("/ca.pem")));
