@@ -402,7 +402,7 @@ pub struct PackagingArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Packaging and waiting")]
 pub struct WaitingArgs {
-    /// How long to wait for it: 90s, 2m, 0 (not at all) [default: 5m] [env: SPIN_DEPLOY_TIMEOUT]
+    /// How long to wait, as 90s [default: 5m] [env: SPIN_DEPLOY_TIMEOUT]
     #[arg(long, value_name = "DURATION", alias = "readiness-timeout", value_parser = NonEmptyStringValueParser::new())]
     pub timeout: Option<String>,
 

@@ -29,7 +29,7 @@ pub fn refuse(settings: &Settings, purpose: Purpose) -> Result<(), Failure> {
 /// Targets are configured, and none of them is meant.
 fn not_chosen(configured: &[Configured]) -> Failure {
     let names: Vec<&str> = configured.iter().map(|target| target.name.as_str()).collect();
-    let message = format!("nothing says which target is meant: {} is configured", names.join(", "));
+    let message = format!("nothing says which of the configured targets is meant: {}", names.join(", "));
     Failure::new(ExitCode::Usage, message)
         .hint(format!("choose one: --target {}", names[0]))
         .hint(format!(

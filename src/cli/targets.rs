@@ -39,6 +39,7 @@ fn refuse_flags(flags: &Layer) -> Result<(), Failure> {
 
 fn list(files: &Files) -> Targets {
     let default = files.default_target().map(|default| default.value);
+    let default = default.or(Key::Target.default().map(str::to_owned));
     let line = |Configured { name, driver, places }: Configured| ConfiguredTarget {
         default: default.as_ref() == Some(&name),
         name,

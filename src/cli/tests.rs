@@ -257,3 +257,20 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
     assert!(coloured(Colour::Always, &no_color, false));
     assert!(!coloured(Colour::Never, &plain, true));
 }
+
+/// Every flag, letter and other spelling of every command stands in the documentation, as a word of its own.
+#[test]
+fn the_documentation_tells_every_flag_of_every_command() {
+    let documentation = include_str!("../../docs/configuration.md");
+    let mut command = Cli::command();
+    command.build();
+    let commands = std::iter::once(&command).chain(command.get_subcommands());
+    for (command, argument) in commands.flat_map(|one| one.get_arguments().map(move |argument| (one, argument))) {
+        let long = argument.get_long_and_visible_aliases().into_iter().flatten();
+        let longs = long.chain(argument.get_all_aliases().into_iter().flatten()).map(|name| format!("`--{name}`"));
+        let shorts = argument.get_short().into_iter().map(|letter| format!("`-{letter}`"));
+        for flag in longs.chain(shorts) {
+            assert!(documentation.contains(&flag), "{flag} of {} is not documented", command.get_name());
+        }
+    }
+}

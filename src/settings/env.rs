@@ -178,16 +178,51 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::Kept;
     use super::*;
 
+    const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
+
+    /// The cells after the first one of the row that begins with this flag.
+    fn row(flag: &str) -> Vec<String> {
+        let rows = DOCUMENTATION.lines().filter(|line| line.starts_with("| "));
+        // An escaped bar is part of a cell.
+        let mut rows = rows.map(|row| row.replace("\\|", "/").split('|').map(|cell| cell.trim().to_owned()).collect());
+        let found = rows.find(|row: &Vec<String>| row[1].contains(&format!("`{flag}`")));
+        let mut row = found.unwrap_or_else(|| panic!("{flag} has no row"));
+        row.pop();
+        row.split_off(2)
+    }
+
     #[test]
-    fn the_documentation_lists_every_variable_and_flag() {
-        let documentation = include_str!("../../docs/configuration.md");
+    fn the_documentation_tells_every_variable() {
         for variable in VARIABLES {
-            assert!(documentation.contains(&format!("`{}`", variable.name)), "{} is not documented", variable.name);
+            assert!(DOCUMENTATION.contains(&format!("`{}`", variable.name)), "{} is not documented", variable.name);
         }
+    }
+
+    #[test]
+    fn the_documentation_tells_of_every_setting_what_the_code_does() {
         for key in Key::ALL {
-            assert!(documentation.contains(&format!("`{}", key.flag())), "{} is not documented", key.flag());
+            let row = row(key.flag());
+            let [variables, file, default, _] = row.as_slice() else { panic!("{row:?}") };
+            let names: Vec<&str> = VARIABLES.iter().filter(|known| known.key == Some(*key)).map(|v| v.name).collect();
+            let told: Vec<&str> = variables.split('`').skip(1).step_by(2).collect();
+            assert_eq!(told, names, "{}", key.flag());
+            assert_eq!(variables.contains("(secret)"), key.is_secret(), "{}", key.flag());
+            let told_file = match key.in_files() {
+                None => "never".to_owned(),
+                Some(name) if matches!(key.kept(), Kept::AtUsersTop | Kept::InUsersTables) => {
+                    format!("`{name}`, the user's only")
+                }
+                Some(name) => format!("`{name}`"),
+            };
+            assert_eq!(*file, told_file, "{}", key.flag());
+            match key.default() {
+                Some("false") => assert_eq!(default, "no", "{}", key.flag()),
+                Some(value) => assert_eq!(*default, format!("`{value}`"), "{}", key.flag()),
+                None => assert!(!default.contains('`'), "{}: {default}", key.flag()),
+            }
         }
     }
 

@@ -15,5 +15,6 @@ mod pipeline;
 mod program;
 mod registry;
 mod scripts;
+mod settings;
 mod support;
 mod transcripts;

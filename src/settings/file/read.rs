@@ -204,7 +204,8 @@ impl Reader<'_> {
     /// A key that may not stand where it stands, or nowhere.
     fn misplaced(&mut self, entry: &Entry<'_>) {
         if is_secret(entry.name) {
-            let variable = key_of(entry.name).and_then(env::variable_for).map(|variable| variable.name);
+            let variable =
+                key_of(&entry.name.replace('_', "-")).and_then(env::variable_for).map(|variable| variable.name);
             let hint = match variable {
                 Some(variable) => format!("log in with `spin-deploy login`, or set {variable}"),
                 None => "log in with `spin-deploy login`".to_owned(),
@@ -217,6 +218,9 @@ impl Reader<'_> {
             );
         }
         let (message, hint) = match key_of(entry.name).map(|key| (key, key.kept())) {
+            None if entry.name == DEFAULT_TARGET => {
+                ("does not belong to a target", Some("write it before all tables".to_owned()))
+            }
             Some((key, Kept::InTables | Kept::InUsersTables)) => {
                 let table = key.target().unwrap_or("NAME");
                 ("belongs to a target", Some(format!("write it below `[target.{table}]`")))

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::read::DRIVER;
+use crate::settings::env::Environment;
 use crate::settings::key::{Kept, Kind};
 use crate::settings::{Key, SettingsError};
 use crate::targets::DRIVERS;
@@ -59,10 +60,9 @@ fn property(key: Key) -> Value {
 
 /// `UPDATE_SCHEMA=1 cargo test schema` writes it anew.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a test that writes its expectation when it is told to")]
 fn the_schema_that_is_checked_in_is_that_of_the_keys() {
     let text = format!("{:#}\n", schema());
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+    if Environment::of_process().named("UPDATE_SCHEMA").is_some() {
         std::fs::write(FILE, &text).unwrap();
     }
     let checked_in = std::fs::read_to_string(FILE).unwrap();

@@ -97,7 +97,25 @@ default-target = "hippo"
 [target]
 far-away = 1
 "#;
-    insta::assert_snapshot!(problems(Whose::Project, text), @"");
+    insta::assert_snapshot!(problems(Whose::Project, text), @r##"
+    2: defualt-target: there is no such key → did you mean `default-target`?
+    3: hippo-url: belongs to a target → write it below `[target.hippo]`
+    4: default-target: expected a string, found an integer
+    7: target.staging.driver: there is no such driver → did you mean `driver = "hippo"`?
+    8: target.staging.hippo-ulr: there is no such key → did you mean `hippo-url`?
+    9: target.staging.channel: is empty → leave it out
+    10: target.staging.no-buildinfo: expected `true` or `false`, found a string
+    11: target.staging.timeout: expected a whole number or a string, found a boolean
+    12: target.staging.domain: expected a string, found an array
+    13: target.staging.hippo_username: there is no such key → did you mean `hippo-username`?
+    14: target.staging.bindle-server: could not use the URL: it does not begin with https:// or http:// → bindle-server = "https://bindle.example.com/v1"
+    16: target.other: `driver` is missing → `driver = "hippo"` or `driver = "local"`
+    20: target.local.driver: a target that is called local cannot have the driver hippo → give the target another name
+    23: target.hippo.data-dir: means something to the driver local, and this target's is hippo → leave it out
+    24: target.hippo.credential-store: does not belong to a target → write it before all tables
+    25: target.hippo.default-target: does not belong to a target → write it before all tables
+    28: target.far-away: expected a table, found an integer
+    "##);
 }
 
 #[test]
@@ -109,7 +127,11 @@ insecure = true
 allow-insecure-credentials = true
 "#;
     assert!(parse(Whose::User, text).is_ok());
-    insta::assert_snapshot!(problems(Whose::Project, text), @"");
+    insta::assert_snapshot!(problems(Whose::Project, text), @r##"
+    2: credential-store: counts in the user's own file only: it is no matter of the project → pass --credential-store, or write it into own.toml
+    4: target.hippo.insecure: counts in the user's own file only: a project must not lower the safety of its users → pass --insecure, or write it into own.toml
+    5: target.hippo.allow-insecure-credentials: counts in the user's own file only: a project must not lower the safety of its users → pass --allow-insecure-credentials, or write it into own.toml
+    "##);
 }
 
 #[test]
@@ -126,7 +148,15 @@ hippo-url = "https://ada:hunter2@hippo.example.com"
 "#;
     let told = problems(Whose::User, text);
     assert!(!told.contains("hunter2"), "{told}");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r##"
+    2: token: a secret must not lie in a configuration file → log in with `spin-deploy login`
+    4: target.hippo.hippo-token: a secret must not lie in a configuration file → log in with `spin-deploy login`, or set HIPPO_TOKEN
+    5: target.hippo.hippo_password: a secret must not lie in a configuration file → log in with `spin-deploy login`, or set HIPPO_PASSWORD
+    6: target.hippo.bindle-password: a secret must not lie in a configuration file → log in with `spin-deploy login`, or set BINDLE_PASSWORD
+    7: target.hippo.password: a secret must not lie in a configuration file → log in with `spin-deploy login`
+    8: target.hippo.my-secret: a secret must not lie in a configuration file → log in with `spin-deploy login`
+    9: target.hippo.hippo-url: could not use the URL: it holds a username or a password, which have settings of their own
+    "##);
 }
 
 #[test]
