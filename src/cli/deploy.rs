@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::auth::Credentials;
 use crate::deploy::{self, Check, Ending, OtherName, Outcome, Request};
 use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
 use crate::fetch::Downloader;
@@ -54,6 +55,8 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
         watch.report(Event::Warning { message });
     }
+    // Nobody is asked for a password that would not be of use: what is wrong with the target is told first.
+    (driver.connect)(&settings.config(machine.as_ref(), &Credentials::default()))?;
     let credentials = decide::credentials(driver, &settings, &args.login, Ask::AtTerminal, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);
     let outcome = block_on(until_stopped(&Job { driver, config, build, request }, watch))?;
