@@ -12,6 +12,7 @@ use crate::auth::{
     spin_login,
 };
 use crate::event::{Event, Reporter};
+use crate::http::SafeUrl;
 use crate::settings::env::{Environment, VARIABLES, variable_for};
 use crate::settings::{self, CredentialStore, Key, Layer, Origin, Setting, Settings};
 use crate::targets::Driver;
@@ -64,7 +65,7 @@ fn exposed_secrets(flags: &Layer) -> Vec<String> {
 fn secret_line(flag: &str, input: &mut dyn Read) -> Result<String, Failure> {
     let unusable = |why: &str| {
         let failure = Failure::new(ExitCode::Usage, format!("could not use standard input, which {flag} reads: {why}"));
-        failure.hint(format!("printf %s \"$SECRET\" | spin-deploy login {flag}"))
+        failure.hint(format!("write it there: `printf %s \"$SECRET\" | spin-deploy login {flag}`"))
     };
     let mut text = String::new();
     let read = input.take(LONGEST_SECRET + 1).read_to_string(&mut text);
@@ -228,8 +229,6 @@ const PASSWORD_STDIN: &str = "--hippo-password-stdin";
 
 /// The settings that say who we are at a server.
 pub struct Words {
-    /// The server's address.
-    address: Key,
     token: Option<Key>,
     username: Key,
     password: Key,
@@ -239,7 +238,6 @@ pub struct Words {
 
 /// At the target.
 pub const TARGET: Words = Words {
-    address: Key::HippoUrl,
     token: Some(Key::HippoToken),
     username: Key::HippoUsername,
     password: Key::HippoPassword,
@@ -247,20 +245,10 @@ pub const TARGET: Words = Words {
 };
 
 /// At its registry.
-pub const REGISTRY: Words = Words {
-    address: Key::BindleServer,
-    token: None,
-    username: Key::BindleUsername,
-    password: Key::BindlePassword,
-    password_stdin: None,
-};
+pub const REGISTRY: Words =
+    Words { token: None, username: Key::BindleUsername, password: Key::BindlePassword, password_stdin: None };
 
 impl Words {
-    /// How to log in at a server once and for all.
-    pub fn login_command(&self, url: &Url) -> String {
-        format!("spin-deploy login {} {}", self.address.flag(), crate::http::SafeUrl::from(url))
-    }
-
     fn hints(&self, missing: Half) -> Vec<String> {
         let stdin = self.password_stdin.map(|flag| format!(", or pass {flag} and write it to standard input"));
         match missing {
@@ -268,6 +256,11 @@ impl Words {
             Half::Password => vec![format!("set {}{}", variable(self.password), stdin.unwrap_or_default())],
         }
     }
+}
+
+/// How to log in at a server once and for all.
+pub fn login_command(url: &Url) -> String {
+    format!("spin-deploy login --hippo-url {}", SafeUrl::from(url))
 }
 
 fn variable(key: Key) -> &'static str {
@@ -286,7 +279,7 @@ pub fn failure(error: ChainError, words: &Words, url: &Url) -> Failure {
         ChainError::Nobody { ref seen, mute, .. } => {
             let mut failure = Failure::of(ExitCode::Unauthenticated, &error);
             failure.causes = seen.iter().cloned().chain(silence(mute)).collect();
-            failure.hints = vec![words.login_command(url)];
+            failure.hints = vec![login_command(url)];
             if let Some(token) = words.token {
                 failure.hints.push(format!(
                     "in a pipeline set {}, or {} and {}",
@@ -328,6 +321,15 @@ mod tests {
                 "--bindle-password can be seen in the list of processes: set BINDLE_PASSWORD instead",
             ]
         );
+    }
+
+    #[test]
+    fn a_command_that_never_asks_goes_on_as_nobody() {
+        let missing = || Failure::new(ExitCode::Unauthenticated, "no login");
+        assert_eq!(or_nobody::<()>(Err(missing()), Ask::Never), Ok(None));
+        assert_eq!(or_nobody::<()>(Err(missing()), Ask::AtTerminal), Err(missing()));
+        let damaged = || Failure::new(ExitCode::Usage, "could not read the logins");
+        assert_eq!(or_nobody::<()>(Err(damaged()), Ask::Never), Err(damaged()));
     }
 
     #[test]

@@ -145,7 +145,7 @@ pub fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Fail
         ExitCode::Usage,
         format!("{} is for the target {meant}, and this one is {}", key.flag(), driver.kind),
     )
-    .hint(format!("leave it out, or choose that target: --target {meant}")))
+    .hint(format!("leave it out, or choose that target: `--target {meant}`")))
 }
 
 fn other_name(Setting { value, origin }: Setting<String>) -> OtherName {

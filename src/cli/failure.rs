@@ -1,8 +1,10 @@
 //! What an error means to the caller: exit code, causes, hints. One `From` for each module's error.
 
+mod hints;
+
 use std::error::Error;
 
-use crate::app::{FetchError, FetchErrorKind, LoadError};
+use crate::app::{FetchErrorKind, LoadError};
 use crate::auth::{PromptError, StoreError};
 use crate::cli::ExitCode;
 use crate::deploy::{DeployError, Unanswered};
@@ -32,14 +34,15 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure without a cause.
+    /// A failure without a cause. A bug has its hint already.
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        let hints = if code == ExitCode::Unexpected { vec![hints::REPORT.to_owned()] } else { Vec::new() };
         Failure {
             code,
             message: message.into(),
             causes: Vec::new(),
             problems: Vec::new(),
-            hints: Vec::new(),
+            hints,
             live: None,
             logs: Vec::new(),
         }
@@ -75,6 +78,12 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Adds advice where a problem has none of its own, or where there is no problem that could.
+    fn unless_hinted(self, hint: &str) -> Self {
+        let hinted = !self.problems.is_empty() && self.problems.iter().all(|problem| problem.hint.is_some());
+        if hinted { self } else { self.hint(hint) }
     }
 
     /// The last event of the run.
@@ -136,7 +145,7 @@ impl From<HttpError> for Failure {
             | Kind::ServerFailed
             | Kind::Interrupted => ExitCode::Unreachable,
         };
-        Failure::of(code, &error)
+        Failure::of(code, &error).hint(hints::of_http(error.kind))
     }
 }
 
@@ -144,7 +153,8 @@ impl From<HttpError> for Failure {
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let failure = Failure::of(target_code(Step::Load, error.kind), &error);
-        Failure { message: format!("could not {error}"), hints: error.hints, ..failure }
+        let message = format!("could not {error}");
+        Failure { message, hints: hints::or_else(error.hints, hints::of_target(Step::Load, error.kind)), ..failure }
     }
 }
 
@@ -152,17 +162,21 @@ impl From<DeployError> for Failure {
     fn from(error: DeployError) -> Self {
         let failure = Failure::of(deploy_code(&error), &error);
         match error {
-            DeployError::Load(error) => Failure { problems: load_problems(error), ..failure },
+            DeployError::Load(error) => {
+                Failure { problems: load_problems(error), ..failure }.unless_hinted(hints::of_manifest())
+            }
             DeployError::Refused { refusals, .. } => {
                 Failure { problems: refusals.into_iter().map(refusal).collect(), ..failure }
+                    .unless_hinted(hints::of_refusals())
             }
-            DeployError::Fetch { source, .. } => Failure { hints: fetch_hints(&source), ..failure },
-            DeployError::Package(error) => Failure { hints: package_hints(&error), ..failure },
+            DeployError::Fetch { source, .. } => failure.hint(hints::of_fetch(source.kind)),
+            DeployError::Package(error) => failure.hint(hints::of_package(&error)),
             DeployError::Target { step, source, .. } => {
-                let hints = if source.hints.is_empty() { target_hints(step, source.kind) } else { source.hints };
+                let hints = hints::or_else(source.hints, hints::of_target(step, source.kind));
                 Failure { hints, live: live_after(step, source.kind), ..failure }
             }
-            DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered),
+            DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered)
+                .hint("correct what the reason and the log lines tell, and run the same command again"),
             DeployError::Replaced(unanswered) => Failure::unanswered(failure, *unanswered)
                 .hint("run the same command again, if this build is the one that shall be live"),
             DeployError::NotReady(unanswered) => {
@@ -173,12 +187,12 @@ impl From<DeployError> for Failure {
             }
             DeployError::CheckFailed(unanswered, _) => {
                 let live = Some(released(&unanswered.release));
-                let hint = "run the same command again with a longer --timeout: what is uploaded stays";
+                let hint = "run the same command again with a longer `--timeout`: what is uploaded stays";
                 Failure { live, logs: unanswered.logs, ..failure }.hint(hint)
             }
             DeployError::NoUrl { release, .. } => {
                 let failure = Failure { live: Some(released(&release)), ..failure };
-                failure.hint("say how the URL is made: --app-url 'http://{domain}:8088'").hint("leave out --check")
+                failure.hint("say how the URL is made: `--app-url 'http://{domain}:8088'`").hint("leave out `--check`")
             }
             DeployError::Cancelled { live, .. } => {
                 Failure { live, ..failure }.hint("run the same command again: it converges")
@@ -279,38 +293,6 @@ fn refusal(refusal: Refusal) -> Problem {
         message: refusal.message,
         hint: Some(refusal.remedy).filter(|remedy| !remedy.is_empty()),
     }
-}
-
-fn fetch_hints(error: &FetchError) -> Vec<String> {
-    let hint = match error.kind {
-        FetchErrorKind::Unreachable => return Vec::new(),
-        FetchErrorKind::DigestMismatch => "correct the digest in the manifest, if the new content is what you want",
-        FetchErrorKind::Storage => "make room, or set XDG_CACHE_HOME to a directory that can be written",
-    };
-    vec![hint.to_owned()]
-}
-
-fn package_hints(error: &PackageError) -> Vec<String> {
-    let hint = match error {
-        PackageError::Read { .. } | PackageError::Refused { .. } | PackageError::NotDownloaded { .. } => {
-            return Vec::new();
-        }
-        PackageError::Changed { .. } => "run the same command again when the build has ended",
-        PackageError::Stage { .. } => "make room, or set TMPDIR to a directory that can be written; then run it again",
-    };
-    vec![hint.to_owned()]
-}
-
-/// Advice where the target has none.
-fn target_hints(step: Step, kind: ErrorKind) -> Vec<String> {
-    let hint = match (step, kind) {
-        (Step::Publish, ErrorKind::Interrupted | ErrorKind::Unreachable) => {
-            "run the same command again: it sends only what is missing"
-        }
-        (_, ErrorKind::OutcomeUnknown | ErrorKind::Interrupted) => "run the same command again: it converges",
-        _ => return Vec::new(),
-    };
-    vec![hint.to_owned()]
 }
 
 /// What is live after a step failed.

@@ -29,7 +29,7 @@ const ATTEMPTS: usize = 3;
 pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     if let Some(method) = args.auth_method.as_deref().filter(|method| *method != "username") {
         return Err(Failure::new(ExitCode::Usage, format!("there is no way to log in by {method:?}"))
-            .hint("log in as a user: spin-deploy login"));
+            .hint("log in as a user: `spin-deploy login`"));
     }
     if args.status || args.list {
         return whoami::tell(&args.asking, args.list, environment, watch);
@@ -76,7 +76,7 @@ pub fn has_accounts(driver: &Driver, settings: &Settings) -> Result<MakeAccounts
     driver.accounts.ok_or_else(|| {
         let message = format!("the target {} does not ask who you are", settings.target.value);
         Failure::new(ExitCode::Usage, message)
-            .hint(format!("deploy to it right away: spin-deploy --target {}", settings.target.value))
+            .hint(format!("deploy to it right away: `spin-deploy --target {}`", settings.target.value))
     })
 }
 
@@ -184,7 +184,7 @@ impl Entry<'_> {
         made.map_err(|error| match error.kind {
             // The server has understood, and does not like the name or the password.
             ErrorKind::Rejected => Failure { code: ExitCode::Usage, ..Failure::from(error) }
-                .hint("choose another username, or another password: spin-deploy login --register"),
+                .hint("choose another username, or another password: `spin-deploy login --register`"),
             _ => error.into(),
         })
     }
@@ -248,7 +248,7 @@ impl Entry<'_> {
 /// That somebody did not say who they are. To log in is what they were about to do.
 fn not_said(error: ChainError, words: &Words, url: &Url) -> Failure {
     let mut failure = decide::failure(error, words, url);
-    failure.hints.retain(|hint| *hint != words.login_command(url));
+    failure.hints.retain(|hint| *hint != decide::login_command(url));
     failure
 }
 

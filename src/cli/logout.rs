@@ -33,8 +33,8 @@ pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     let servers: Vec<ServerOrigin> = urls.map(|url| ServerOrigin::from(&url.value)).collect();
     if servers.is_empty() {
         return Err(Failure::new(ExitCode::Usage, "nothing says which login to forget")
-            .hint("one server's: spin-deploy logout --hippo-url URL")
-            .hint("all of them: spin-deploy logout --all"));
+            .hint("that of one server: `spin-deploy logout --hippo-url URL`")
+            .hint("all of them: `spin-deploy logout --all`"));
     }
     let mut forgotten = Vec::new();
     for server in &servers {

@@ -244,4 +244,6 @@ fn bin_name(environment: &Environment, executable: Option<&Path>) -> String {
 }
 
 #[cfg(test)]
+mod hint_tests;
+#[cfg(test)]
 mod tests;

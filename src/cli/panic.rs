@@ -20,7 +20,7 @@ pub fn catch<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> 
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let mut failure = Failure::new(ExitCode::Unexpected, "internal error");
         failure.causes.extend(FIRST.lock().unwrap_or_else(PoisonError::into_inner).take());
-        Err(failure.hint("report this bug, with the lines above"))
+        Err(failure)
     })
 }
 

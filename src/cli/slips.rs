@@ -9,9 +9,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 pub fn explained(mut error: clap::Error) -> clap::Error {
     let Some(word) = word(&error) else { return error };
     let tip = if is_path(word) {
-        format!("to deploy the application there: spin-deploy --from {}", quoted(word))
+        format!("to deploy the application there: `spin-deploy --from {}`", quoted(word))
     } else if error.kind() == ErrorKind::ArgumentConflict {
-        format!("options stand after the command: spin-deploy {} [OPTIONS]", quoted(word))
+        format!("options stand after the command: `spin-deploy {} [OPTIONS]`", quoted(word))
     } else {
         return error;
     };
@@ -67,7 +67,7 @@ mod tests {
             (&["."], "--from ."),
             (&["-q", "my apps/shop"], "--from 'my apps/shop'"),
         ] {
-            let expected = format!("to deploy the application there: spin-deploy {tip}");
+            let expected = format!("to deploy the application there: `spin-deploy {tip}`");
             assert_eq!(hints(words)[0], expected, "{words:?}");
         }
     }
@@ -76,7 +76,7 @@ mod tests {
     fn other_words_are_taken_for_commands() {
         assert_eq!(hints(&["docter"])[0], "a similar subcommand exists: 'doctor'");
         assert_eq!(hints(&["frob"]), ["read --help"]);
-        assert_eq!(hints(&["-q", "serve"])[0], "options stand after the command: spin-deploy serve [OPTIONS]");
+        assert_eq!(hints(&["-q", "serve"])[0], "options stand after the command: `spin-deploy serve [OPTIONS]`");
         assert_eq!(hints(&["--chanel", "x"])[0], "a similar argument exists: '--channel'");
     }
 }

@@ -30,10 +30,11 @@ impl SettingsError {
     /// What to do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            SettingsError::NotUnicode { .. } => vec![],
-            SettingsError::Url { origin, problem } => {
-                problem.example().map(|url| assign(origin, &url)).into_iter().collect()
-            }
+            SettingsError::NotUnicode { origin } => vec![format!("give {origin} a value in UTF-8")],
+            SettingsError::Url { origin, problem } => match problem.example() {
+                Some(url) => vec![assign(origin, &url)],
+                None => vec![problem.remedy().to_owned()],
+            },
             SettingsError::NotASwitch { origin, .. } => vec![assign(origin, "true"), assign(origin, "false")],
             SettingsError::Unusable { origin, example, .. } => vec![assign(origin, example)],
             SettingsError::TokenAndLogin { token, login } => vec![format!("leave out {token} or {login}")],

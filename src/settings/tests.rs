@@ -31,6 +31,7 @@ fn shown(credential: &Setting<Given>) -> String {
         Given::Token(token) => format!("token {}", token.expose()),
         Given::Login(login) => format!("login {}:{}", login.username, login.password.expose()),
         Given::Username(username) => format!("user {username}"),
+        Given::Password(password) => format!("password {}", password.expose()),
     };
     format!("{what} from {}", credential.origin)
 }
@@ -77,7 +78,7 @@ fn every_variable_reaches_its_setting() {
     assert_eq!(config.hippo.channel, "canary");
     assert_eq!(config.hippo.url.unwrap().as_str(), "https://hippo.example.com/x");
     assert_eq!(config.hippo.bindle_url.unwrap().as_str(), "https://bindle.example.com/v1");
-    assert_eq!(settings.bindle_login.unwrap().value.password.expose(), "p2");
+    assert_eq!(shown(&settings.bindle_login.unwrap()), "login bob:p2 from BINDLE_USERNAME");
     assert_eq!(config.hippo.signing_key, Some(PathBuf::from("/keys.toml")));
     assert_eq!(config.hippo.app_url.as_deref(), Some("https://{domain}"));
     assert_eq!(shown(&settings.credential.unwrap()), "login ada:p1 from HIPPO_USERNAME");
@@ -138,6 +139,14 @@ fn the_highest_layer_that_says_who_we_are_decides() {
             &[],
         ),
         (&[(Password, "q")], &[("HIPPO_USERNAME", "a")], Some("login a:q from HIPPO_USERNAME"), &[]),
+        (&[(Username, "a")], &[], Some("user a from --hippo-username"), &[]),
+        (&[], &[("HIPPO_PASSWORD", "p")], Some("password p from HIPPO_PASSWORD"), &[]),
+        (
+            &[(Username, "a")],
+            &[("HIPPO_TOKEN", "t")],
+            Some("user a from --hippo-username"),
+            &["--hippo-username is used and not HIPPO_TOKEN"],
+        ),
     ];
     for (flags, variables, expected, notes) in table {
         let settings = decide(flags, variables).unwrap();
@@ -148,7 +157,7 @@ fn the_highest_layer_that_says_who_we_are_decides() {
 
 #[test]
 fn what_cannot_be_decided_says_what_to_do() {
-    use Key::{BindleUsername, HippoPassword, HippoToken, HippoUrl, HippoUsername};
+    use Key::{HippoPassword, HippoToken, HippoUrl, HippoUsername};
     type Refused<'a> = (&'a [(Key, &'a str)], &'a [(&'a str, &'a str)], &'a str, &'a [&'a str]);
     let table: &[Refused<'_>] = &[
         (
@@ -168,36 +177,6 @@ fn what_cannot_be_decided_says_what_to_do() {
             &[("HIPPO_TOKEN", "t"), ("HIPPO_PASSWORD", "p")],
             "HIPPO_TOKEN cannot be used together with HIPPO_PASSWORD",
             &["leave out HIPPO_TOKEN or HIPPO_PASSWORD"],
-        ),
-        (
-            &[(HippoUsername, "a")],
-            &[],
-            "--hippo-username is given, but the password for Hippo is missing",
-            &["set HIPPO_PASSWORD (or pass --hippo-password)"],
-        ),
-        (
-            &[(HippoUsername, "a")],
-            &[("HIPPO_TOKEN", "t")],
-            "--hippo-username is given, but the password for Hippo is missing",
-            &["set HIPPO_PASSWORD (or pass --hippo-password)"],
-        ),
-        (
-            &[],
-            &[("HIPPO_PASSWORD", "p")],
-            "HIPPO_PASSWORD is given, but the username for Hippo is missing",
-            &["set HIPPO_USERNAME (or pass --hippo-username)"],
-        ),
-        (
-            &[(BindleUsername, "a")],
-            &[],
-            "--bindle-username is given, but the password for the Bindle server is missing",
-            &["set BINDLE_PASSWORD (or pass --bindle-password)"],
-        ),
-        (
-            &[],
-            &[("BINDLE_PASSWORD", "p")],
-            "BINDLE_PASSWORD is given, but the username for the Bindle server is missing",
-            &["set BINDLE_USERNAME (or pass --bindle-username)"],
         ),
         (
             &[],

@@ -29,6 +29,17 @@ pub enum UrlProblem {
 }
 
 impl UrlProblem {
+    /// What to do about it, where nobody can tell what was meant.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            UrlProblem::NoScheme { .. } | UrlProblem::NotHttp { .. } => "write it like https://example.com/path",
+            UrlProblem::UserInfo => "leave them out there, and keep them by `spin-deploy login`",
+            UrlProblem::Query => "leave out the `?` and what follows it",
+            UrlProblem::Fragment => "leave out the `#` and what follows it",
+            UrlProblem::Invalid(_) => "write it like https://example.com:8080/path",
+        }
+    }
+
     /// What was probably meant.
     pub fn example(&self) -> Option<String> {
         match self {

@@ -11,6 +11,8 @@ use crate::event::{
     Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped, Uploaded,
 };
 
+mod answers;
+
 /// A stream that remembers.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);

@@ -96,7 +96,7 @@ fn words_that_are_no_commands_are_explained() {
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r"
     error: unrecognized subcommand './shop'
 
-      tip: to deploy the application there: spin-deploy --from ./shop
+      tip: to deploy the application there: `spin-deploy --from ./shop`
 
     Usage: spin-deploy [OPTIONS]
            spin-deploy <COMMAND>
@@ -228,12 +228,15 @@ fn secrets_on_the_command_line_earn_a_warning_and_are_not_shown() {
 
 #[test]
 fn a_username_alone_is_4() {
-    let (code, _, err) =
-        run(&["-q", "--hippo-url", "https://hippo.example.com", "--hippo-username", "ada"], &[("HIPPO_PASSWORD", "")]);
+    let (code, _, err) = run(
+        &["-q", "--hippo-url", "https://hippo.example.com", "--hippo-username", "ada"],
+        &[("HIPPO_PASSWORD", ""), ("CI", "true")],
+    );
     assert_eq!(code, 4);
     insta::assert_snapshot!(err, @r"
-    error: --hippo-username is given, but the password for Hippo is missing
-      try: set HIPPO_PASSWORD (or pass --hippo-password)
+    error: --hippo-username is given, but the password for https://hippo.example.com is missing
+      caused by: nobody was asked, for CI is set: there is nobody in a pipeline
+      try: set HIPPO_PASSWORD, or pass --hippo-password-stdin and write it to standard input
     ");
 }
 
@@ -244,6 +247,7 @@ fn an_address_with_a_password_is_not_shown() {
     insta::assert_snapshot!(err, @r"
     error: could not use the URL of --hippo-url
       caused by: it holds a username or a password, which have settings of their own
+      try: leave them out there, and keep them by `spin-deploy login`
     ");
 }
 
@@ -253,9 +257,9 @@ fn machines_get_exactly_one_record_of_a_failure() {
         (&["--format", "json", "--bogus"], 2, "unexpected argument '--bogus' found"),
         (&["--variable", "x", "--format=json"], 2, "could not use a --variable: it is not NAME=VALUE"),
         (
-            &["--format=json", "--bindle-username", "a"],
-            2,
-            "--bindle-username is given, but the password for the Bindle server is missing",
+            &["--format=json", "--no-input", "--hippo-url", "https://hippo.example.com", "--hippo-username", "a"],
+            4,
+            "--hippo-username is given, but the password for https://hippo.example.com is missing",
         ),
     ];
     for (args, code, message) in table {

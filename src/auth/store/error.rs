@@ -100,7 +100,7 @@ impl StoreError {
                 )]
             }
             StoreError::NoFile { path } => {
-                vec![format!("put {} somewhere else, then log in again: spin-deploy login", path.display())]
+                vec![format!("put {} somewhere else, then log in again: `spin-deploy login`", path.display())]
             }
             StoreError::Damaged { place, .. } => vec![remove(place), "spin-deploy login".to_owned()],
             StoreError::OtherVersion { place, .. } => {

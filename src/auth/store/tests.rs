@@ -275,7 +275,7 @@ fn places_and_advice() {
     what is kept in ~/kept/logins.json is of version 2; this program knows version 1 ["use the spin-deploy that wrote it, or remove it and log in again: rm ~/kept/logins.json", "spin-deploy login"]
     others may use ~/kept/logins.json, which holds logins (its mode is 644) ["chmod 600 ~/kept/logins.json"]
     ~/kept/logins.json belongs to another user ["run spin-deploy as the user to whom it belongs, or make it yours: chown \"$(id -u)\" ~/kept/logins.json"]
-    ~/kept/logins.json is no regular file ["put ~/kept/logins.json somewhere else, then log in again: spin-deploy login"]
+    ~/kept/logins.json is no regular file ["put ~/kept/logins.json somewhere else, then log in again: `spin-deploy login`"]
     could not read the system's keyring ["--credential-store file"]
     could not use the system's keyring: this program was built without the cargo feature `keyring` ["--credential-store file"]
     "#);

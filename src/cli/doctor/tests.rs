@@ -50,12 +50,3 @@ fn the_first_failure_decides_how_it_ends() {
     assert_eq!((failure.causes, failure.hints), (vec!["b: seen".to_owned()], vec!["mend b".to_owned()]));
     assert_eq!(told.len(), 4);
 }
-
-#[test]
-fn a_login_that_is_missing_does_not_end_it() {
-    let settings = crate::settings::resolve(&[]).unwrap();
-    let missing = Failure::new(ExitCode::Unauthenticated, "no login is kept");
-    assert!(nobody(missing, &settings).is_ok_and(|credentials| credentials.target.is_none()));
-    let other = Failure::new(ExitCode::Usage, "could not read the login");
-    assert_eq!(nobody(other.clone(), &settings).err(), Some(other));
-}

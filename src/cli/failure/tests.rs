@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::app::Place;
+use crate::app::{FetchError, Place};
 use crate::package::PackageId;
 use crate::target::{Phase, ReleaseId};
 
@@ -53,7 +53,9 @@ fn a_target_failure_means_by_step_and_kind() {
     ];
     for (kind, codes) in table {
         for (step, code) in STEPS.into_iter().zip(codes) {
-            assert_eq!(at_target(step, kind).code.number(), code, "{kind:?} at {step:?}");
+            let failure = at_target(step, kind);
+            assert_eq!(failure.code.number(), code, "{kind:?} at {step:?}");
+            assert_eq!(failure.hints.len(), 1, "{kind:?} at {step:?}");
         }
     }
 }
@@ -95,7 +97,9 @@ fn other_failures_have_their_codes() {
     ];
     for (error, code) in table {
         let shown = error.to_string();
-        assert_eq!(Failure::from(error).code.number(), code, "{shown}");
+        let failure = Failure::from(error);
+        assert_eq!(failure.code.number(), code, "{shown}");
+        assert!(!failure.hints.is_empty(), "{shown}");
     }
 }
 
@@ -108,7 +112,9 @@ fn settings_failures_have_their_codes() {
         (SettingsError::TokenAndLogin { token: given(), login: given() }, 2),
     ];
     for (error, code) in table {
-        assert_eq!(Failure::from(error).code.number(), code);
+        let failure = Failure::from(error);
+        assert_eq!(failure.code.number(), code);
+        assert!(!failure.hints.is_empty(), "{failure:?}");
     }
 }
 

@@ -138,7 +138,7 @@ impl Local {
                 Some(_) => Status {
                     phase: Phase::Pending,
                     version: None,
-                    detail: Some("no server is running; start it: spin-deploy serve".to_owned()),
+                    detail: Some("no server is running; start it: `spin-deploy serve`".to_owned()),
                 },
             }),
             Err(error) => Err(fault::of_question(error, format!("ask the server for {app}"))),
@@ -398,7 +398,7 @@ pub fn other_version(info: &ServerInfo) -> Option<String> {
     const OURS: &str = env!("CARGO_PKG_VERSION");
     let ServerInfo { version, pid, .. } = info;
     (version != OURS).then(|| {
-        format!("the server (process {pid}) is of spin-deploy {version}, this is {OURS}: to renew it, spin-deploy serve --stop")
+        format!("the server (process {pid}) is of spin-deploy {version}, this is {OURS}: to renew it, `spin-deploy serve --stop`")
     })
 }
 

@@ -15,7 +15,7 @@ use crate::target::{ErrorKind, TargetError};
 const DEPLOY_AGAIN: &str = "run the same command again: it stores what is missing";
 /// What to do with a server of another version.
 const END_THE_OTHER: &str =
-    "end it with the version that started it: spin-deploy serve --stop; then run the same command again";
+    "end it with the version that started it: `spin-deploy serve --stop`; then run the same command again";
 
 /// The user stopped the run.
 pub fn cancelled(operation: impl Into<String>) -> TargetError {
@@ -26,7 +26,7 @@ pub fn cancelled(operation: impl Into<String>) -> TargetError {
 pub fn of_paths(error: PathsError, operation: impl Into<String>) -> TargetError {
     TargetError::new(ErrorKind::InvalidConfig, operation)
         .because(error)
-        .hint("choose another directory: --data-dir DIR")
+        .hint("choose another directory: `--data-dir DIR`")
 }
 
 /// Something on the disk could not be read or written.
@@ -64,7 +64,7 @@ pub fn of_order(error: ControlError, operation: impl Into<String>) -> TargetErro
 
 fn of_control(error: ControlError, operation: impl Into<String>, lost: ErrorKind) -> TargetError {
     let (kind, hint) = match &error {
-        ControlError::NotRunning => (ErrorKind::Unreachable, Some("start a server: spin-deploy serve")),
+        ControlError::NotRunning => (ErrorKind::Unreachable, Some("start a server: `spin-deploy serve`")),
         ControlError::Foreign { .. } | ControlError::Socket { .. } => {
             (ErrorKind::InvalidConfig, Some("choose a directory that nobody else can write to: --data-dir DIR"))
         }
@@ -101,7 +101,7 @@ pub fn of_serve(error: ServeError, operation: impl Into<String>) -> TargetError 
         ServeError::Store(error) => of_store(error, operation),
         ServeError::Lock(error @ LockError::Held { .. }) => TargetError::new(ErrorKind::Conflict, operation)
             .because(error)
-            .hint("use the server that is running, or end it: spin-deploy serve --stop"),
+            .hint("use the server that is running, or end it: `spin-deploy serve --stop`"),
         error => TargetError::new(ErrorKind::InvalidConfig, operation).because(error),
     }
 }
@@ -117,6 +117,6 @@ pub fn of_launch(error: LaunchError, operation: impl Into<String>) -> TargetErro
         error @ LaunchError::Silent { .. } => TargetError::new(ErrorKind::Interrupted, operation).because(error),
         error => TargetError::new(ErrorKind::Unreachable, operation)
             .because(error)
-            .hint("look at what it says in the foreground: spin-deploy serve"),
+            .hint("look at what it says in the foreground: `spin-deploy serve`"),
     }
 }

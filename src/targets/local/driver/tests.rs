@@ -175,7 +175,7 @@ async fn a_server_that_cannot_be_started_is_quoted() {
     let error = target(&place).release(&cx, &shop(), &artifact()).await.unwrap_err();
     assert_eq!((error.kind, error.operation.as_str()), (ErrorKind::Unreachable, "start a server"));
     assert_eq!(error.source.unwrap().to_string(), "it ended (exit status: 5) and said: cannot listen");
-    assert_eq!(error.hints, ["look at what it says in the foreground: spin-deploy serve"]);
+    assert_eq!(error.hints, ["look at what it says in the foreground: `spin-deploy serve`"]);
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn without_a_server_what_is_recorded_is_pending_and_all_else_absent() {
     recorded(&place);
     let status = look().await;
     assert_eq!(status.phase, Phase::Pending);
-    assert_eq!(status.detail.unwrap(), "no server is running; start it: spin-deploy serve");
+    assert_eq!(status.detail.unwrap(), "no server is running; start it: `spin-deploy serve`");
 }
 
 #[tokio::test]
