@@ -12,7 +12,7 @@ use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::Environment;
 use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
-use crate::target::{AppName, Context};
+use crate::target::{AppName, Context, ErrorKind};
 use crate::targets::{self, DRIVERS, Driver};
 
 use super::args::{DeployArgs, WaitingArgs};
@@ -55,8 +55,11 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
         watch.report(Event::Warning { message });
     }
-    // Nobody is asked for a password that would not be of use: what is wrong with the target is told first.
-    (driver.connect)(&settings.config(machine.as_ref(), &Credentials::default()))?;
+    // Nobody is asked for a password that would be of no use: whatever else is wrong is told first.
+    match (driver.connect)(&settings.config(machine.as_ref(), &Credentials::default())) {
+        Err(error) if error.kind != ErrorKind::Unauthenticated => return Err(error.into()),
+        _ => {}
+    }
     let credentials = decide::credentials(driver, &settings, &args.login, Ask::AtTerminal, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);
     let outcome = block_on(until_stopped(&Job { driver, config, build, request }, watch))?;
