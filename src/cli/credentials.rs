@@ -212,7 +212,7 @@ impl Words {
 
 /// How to log in at a server once and for all.
 pub fn login_command(url: &Url) -> String {
-    format!("spin-deploy login --hippo-url {}", SafeUrl::from(url))
+    format!("spin-deploy login --hippo-url {}", SafeUrl::from(url).to_string().trim_end_matches('/'))
 }
 
 fn variable(key: Key) -> &'static str {

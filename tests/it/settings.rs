@@ -68,9 +68,9 @@ async fn targets_are_listed_with_or_without_files() {
     let (code, out, err) = Place::with("", "").run(&["targets"], &[]).await;
     assert_eq!((code, err.as_str()), (0, ""));
     insta::assert_snapshot!(out, @r#"
-    DRIVER  WHAT IT IS                                  ALSO CAN
-    hippo   Hippo on Nomad, with a Bindle registry      login, logs
-    local   this machine: stores the app and serves it  logs, releases, destroy
+    DRIVER  WHAT IT IS                                  HAS
+    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs
+    local   this machine: stores the app and serves it  logs, history, removal
     "#);
     let (code, out, err) = Place::with(PROJECT, USER).run(&["targets"], &[]).await;
     assert_eq!((code, err.as_str()), (0, ""));
@@ -80,9 +80,9 @@ async fn targets_are_listed_with_or_without_files() {
     production         hippo   CONFIG/spin-deploy/config.toml:3
     staging (default)  hippo   spin-deploy.toml:3, CONFIG/spin-deploy/config.toml:7
 
-    DRIVER  WHAT IT IS                                  ALSO CAN
-    hippo   Hippo on Nomad, with a Bindle registry      login, logs
-    local   this machine: stores the app and serves it  logs, releases, destroy
+    DRIVER  WHAT IT IS                                  HAS
+    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs
+    local   this machine: stores the app and serves it  logs, history, removal
     "#);
 }
 
