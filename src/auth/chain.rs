@@ -48,6 +48,8 @@ pub struct Said {
     pub given: Given,
     /// Where, for messages.
     pub origin: String,
+    /// Whether it stands in a file: then it is no wish for this run, but says whose login is meant in every run.
+    pub is_standing: bool,
 }
 
 /// Who we are, and why.
@@ -124,10 +126,13 @@ pub fn at_target(
     person: Person<'_>,
     now: Timestamp,
 ) -> Result<Found, ChainError> {
-    if let Some(said) = said {
-        return given(server, said, person);
-    }
     let mut search = Search { server, now, seen: Vec::new(), notes: Vec::new(), username: None };
+    if let Some(said) = said {
+        return match search.kept_of(said, keeper)? {
+            Some(found) => Ok(found),
+            None => given(server, said, person),
+        };
+    }
     if let Some(found) = search.kept(keeper)? {
         return Ok(found);
     }
@@ -146,7 +151,11 @@ pub fn at_registry(
 ) -> Result<Option<Login>, ChainError> {
     match said {
         Some(Said { given: Given::Token(_), .. }) => Ok(None),
-        Some(Said { given, origin }) => login(server, given, origin, person).map(Some),
+        Some(Said { given: given @ Given::Username(username), origin, .. }) => {
+            let kept = keeper.kept(server)?.login.filter(|login| login.username == *username);
+            kept.map_or_else(|| login(server, given, origin, person), Ok).map(Some)
+        }
+        Some(Said { given, origin, .. }) => login(server, given, origin, person).map(Some),
         None => match keeper.kept(server)?.login {
             Some(login) => Ok(Some(login)),
             None => Ok(left_registry(server, keeper)),
@@ -222,6 +231,16 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// The kept login of the very user whom a file names without a password.
+    fn kept_of(&mut self, said: &Said, keeper: &dyn Keeper) -> Result<Option<Found>, ChainError> {
+        let Given::Username(username) = &said.given else { return Ok(None) };
+        if !said.is_standing {
+            return Ok(None);
+        }
+        let token = keeper.kept(self.server)?.token.filter(|token| token.username.as_ref() == Some(username));
+        Ok(token.and_then(|token| self.lasting(token, &keeper.place())))
+    }
+
     fn kept(&mut self, keeper: &dyn Keeper) -> Result<Option<Found>, ChainError> {
         let Some(token) = keeper.kept(self.server)?.token else {
             self.seen.push(format!("no login is kept for {}", self.server));

@@ -13,7 +13,7 @@ use crate::auth::{
 use crate::event::{Event, Reporter};
 use crate::http::SafeUrl;
 use crate::settings::env::{Environment, variable_for};
-use crate::settings::{CredentialStore, Key, Setting, Settings};
+use crate::settings::{CredentialStore, Key, Origin, Setting, Settings};
 use crate::targets::Driver;
 use crate::ui::Terminal;
 
@@ -59,8 +59,8 @@ impl Questions {
 /// Where logins are kept, and what other programs left.
 #[derive(Debug)]
 pub struct Logins {
-    /// Our own.
-    pub store: Store,
+    /// Our own; `None`: no home is known, and nothing can be kept.
+    store: Option<Store>,
     /// The user's directory for configuration, of all programs.
     config_dir: Option<PathBuf>,
     /// Which of those that Spin left is meant.
@@ -69,28 +69,33 @@ pub struct Logins {
 
 impl Logins {
     /// As the settings have it.
-    pub fn new(settings: &Settings) -> Result<Logins, Failure> {
-        let directory = own_directories().ok_or_else(|| {
-            Failure::new(ExitCode::Usage, "could not tell where logins are kept: no home is known").hint("set HOME")
-        })?;
-        let directory = directory.data_local_dir().join("credentials");
-        let store = match settings.credential_store.value {
-            CredentialStore::File => Store::file(directory),
-            CredentialStore::Keyring => Store::keyring(directory),
+    pub fn new(settings: &Settings) -> Logins {
+        let kind = match settings.credential_store.value {
+            CredentialStore::File => Store::file,
+            CredentialStore::Keyring => Store::keyring,
         };
+        let store = own_directories().map(|directories| kind(directories.data_local_dir().join("credentials")));
         let config_dir = directories::BaseDirs::new().map(|user| user.config_dir().to_owned());
         let spin_environment = settings.spin_environment.as_ref().map(|name| name.value.clone());
-        Ok(Logins { store, config_dir, spin_environment })
+        Logins { store, config_dir, spin_environment }
+    }
+
+    /// Our own, for commands that are about them.
+    pub fn store(&self) -> Result<&Store, Failure> {
+        self.store.as_ref().ok_or_else(|| {
+            Failure::new(ExitCode::Usage, "could not tell where logins are kept: no home is known").hint("set HOME")
+        })
     }
 }
 
 impl Keeper for Logins {
     fn place(&self) -> String {
-        self.store.place()
+        self.store.as_ref().map(Store::place).unwrap_or_default()
     }
 
     fn kept(&self, server: &ServerOrigin) -> Result<Record, StoreError> {
-        self.store.read(server)
+        // Where no home is known, a pipeline's container say, nothing is kept, and what is given has to do.
+        self.store.as_ref().map_or(Ok(Record::default()), |store| store.read(server))
     }
 
     fn foreign(&self) -> Vec<Result<ForeignLogin, ForeignError>> {
@@ -111,7 +116,7 @@ pub fn find(
     watch: &Watch,
 ) -> Result<Credentials, Failure> {
     let (Some(_), Some(url)) = (driver.accounts, &settings.hippo_url) else { return Ok(Credentials::default()) };
-    let (logins, questions) = (Logins::new(settings)?, Questions::new(ask, login, environment));
+    let (logins, questions) = (Logins::new(settings), Questions::new(ask, login, environment));
     let found = or_nobody(at_target(&url.value, settings, &logins, &questions).map(Some), ask)?;
     for message in found.iter().flat_map(|found| found.notes.clone()) {
         watch.report(Event::Note { message });
@@ -152,7 +157,8 @@ pub fn at_registry(
 
 /// What was said, and where.
 pub fn said(given: &Setting<Given>) -> Said {
-    Said { given: given.value.clone(), origin: given.origin.to_string() }
+    let is_standing = matches!(given.origin, Origin::File(_));
+    Said { given: given.value.clone(), origin: given.origin.to_string(), is_standing }
 }
 
 /// The settings that say who we are at a server.

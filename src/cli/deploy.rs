@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::auth::Credentials;
 use crate::deploy::{self, Check, Ending, OtherName, Outcome, Request};
 use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
 use crate::fetch::Downloader;
@@ -11,7 +12,7 @@ use crate::http::Client;
 use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::Environment;
 use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
-use crate::target::{AppName, Context};
+use crate::target::{AppName, Context, ErrorKind};
 use crate::targets::{self, Driver};
 
 use super::args::{DeployArgs, WaitingArgs};
@@ -51,6 +52,11 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     let machine = settings.local.is_some().then(|| machine(environment)).transpose()?;
     if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
         watch.report(Event::Warning { message });
+    }
+    // Nobody is asked for a password that would be of no use: whatever else is wrong is told first.
+    match (driver.connect)(&settings.config(machine.as_ref(), &Credentials::default())) {
+        Err(error) if error.kind != ErrorKind::Unauthenticated => return Err(error.into()),
+        _ => {}
     }
     let credentials = credentials::find(driver, &settings, &args.login, Ask::AtTerminal, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use url::Url;
 
 use crate::auth::chain::{self, ChainError, Keeper};
-use crate::auth::{Credential, Given, Login, Prompt, ServerOrigin, Token};
+use crate::auth::{Credential, Given, Login, Prompt, Secret, ServerOrigin, Store, Token};
 use crate::event::{Event, LoggedIn, Reporter};
 use crate::http::SafeUrl;
-use crate::settings::Settings;
 use crate::settings::env::Environment;
+use crate::settings::{Origin, Setting, Settings};
 use crate::target::{Accounts, Admission, Context, ErrorKind, TargetError};
-use crate::targets::Driver;
+use crate::targets::{Driver, MakeAccounts};
 
 use super::args::LoginArgs;
 use super::asking::ask;
@@ -41,18 +41,17 @@ pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> R
     let driver = settings.driver.value;
     refuse_flags_of_others(&asking.layer(), driver)?;
     let accounts = accounts(driver, &settings)?;
+    let logins = Logins::new(&settings);
+    let store = logins.store()?;
     let questions = Questions::new(Ask::AtTerminal, &asking.login, environment);
-    let entry =
-        Entry { settings: &settings, accounts: accounts.as_ref(), logins: Logins::new(&settings)?, questions, watch };
+    let entry = Entry { settings: &settings, accounts: accounts.as_ref(), logins: &logins, store, questions, watch };
     let token = match &settings.credential {
-        Some(given) if !args.register => match &given.value {
-            Given::Token(token) => entry.with_token(token.expose())?,
-            _ => entry.log_in(&entry.login()?, false)?,
-        },
+        Some(Setting { value: Given::Token(_), origin }) if args.register => return Err(no_account(origin)),
+        Some(Setting { value: Given::Token(token), .. }) => entry.with_token(token)?,
         _ => entry.log_in(&entry.login_of(args.register)?, args.register)?,
     };
     let server = accounts.server();
-    entry.logins.store.update(&server.into(), |record| record.token = Some(token.clone()))?;
+    store.update(&server.into(), |record| record.token = Some(token.clone()))?;
     let registry = match accounts.registry() {
         Some(url) => entry.registry(url)?.then(|| SafeUrl::from(url).to_string()),
         None => None,
@@ -64,25 +63,36 @@ pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> R
         registered: args.register,
         expires: token.expires,
         registry,
-        stored: entry.logins.store.place(),
+        stored: store.place(),
     })))
 }
 
 /// The accounts at the target; a target without any needs no login.
 pub fn accounts(driver: &Driver, settings: &Settings) -> Result<Box<dyn Accounts>, Failure> {
-    let Some(accounts) = driver.accounts else {
+    Ok(has_accounts(driver, settings)?(&settings.config(None, &Default::default()))?)
+}
+
+/// What makes the accounts of a target that has some.
+pub fn has_accounts(driver: &Driver, settings: &Settings) -> Result<MakeAccounts, Failure> {
+    driver.accounts.ok_or_else(|| {
         let message = format!("the target {} does not ask who you are", settings.target.value);
-        return Err(Failure::new(ExitCode::Usage, message)
-            .hint(format!("deploy to it right away: `spin-deploy --target {}`", settings.target.value)));
-    };
-    Ok(accounts(&settings.config(None, &Default::default()))?)
+        Failure::new(ExitCode::Usage, message)
+            .hint(format!("deploy to it right away: `spin-deploy --target {}`", settings.target.value))
+    })
+}
+
+/// A token says who somebody is, not who is to be.
+fn no_account(token: &Origin) -> Failure {
+    let message = format!("--register makes an account of a username and a password, and {token} is a token");
+    Failure::new(ExitCode::Usage, message).hint(format!("leave out {token}"))
 }
 
 /// A login under way.
 struct Entry<'a> {
     settings: &'a Settings,
     accounts: &'a dyn Accounts,
-    logins: Logins,
+    logins: &'a Logins,
+    store: &'a Store,
     questions: Questions,
     watch: &'a Arc<Watch>,
 }
@@ -93,18 +103,15 @@ impl Entry<'_> {
     }
 
     /// A token that was given is kept when the server takes it. When it runs out, the server alone knows.
-    fn with_token(&self, token: &str) -> Result<Token, Failure> {
-        let secret = crate::auth::Secret::new(token);
-        let credential = Credential::Token(secret.clone());
+    fn with_token(&self, token: &Secret) -> Result<Token, Failure> {
+        let credential = Credential::Token(token.clone());
         self.ask(async |cx| self.accounts.check(cx, &credential).await)?;
-        Ok(Token { secret, username: None, expires: None })
+        Ok(Token { secret: token.clone(), username: None, expires: None })
     }
 
     fn login_of(&self, register: bool) -> Result<Login, Failure> {
         match (&self.settings.credential, self.questions.person()) {
-            (None | Some(crate::settings::Setting { value: Given::Username(_), .. }), Ok(person)) if register => {
-                self.new_login(person)
-            }
+            (None | Some(Setting { value: Given::Username(_), .. }), Ok(person)) if register => self.new_login(person),
             _ => self.login(),
         }
     }
@@ -130,7 +137,7 @@ impl Entry<'_> {
     fn new_login(&self, person: &dyn Prompt) -> Result<Login, Failure> {
         let server = self.server();
         let username = match &self.settings.credential {
-            Some(crate::settings::Setting { value: Given::Username(username), .. }) => username.clone(),
+            Some(Setting { value: Given::Username(username), .. }) => username.clone(),
             _ => person.ask(&format!("New username at {server}"), None)?,
         };
         for _ in 0..ATTEMPTS {
@@ -153,15 +160,28 @@ impl Entry<'_> {
                 "there may be an account whose name differs from {:?} in upper and lower case only: choose another name",
                 login.username
             ))),
-            token => token,
+            Ok(token) => {
+                if token.expires.is_none() {
+                    let message = format!("{} does not say when the token runs out", self.server());
+                    self.watch.report(Event::Note { message });
+                }
+                Ok(token)
+            }
+            refused => refused,
         }
     }
 
-    /// Makes the account; an administrator who is logged in makes it where only those may.
+    /// Makes the account; where only administrators may, one who is logged in makes it. Whose token is sent without need
+    /// may be hindered by it: a server that does not know its user any more answers nothing but errors.
     fn register(&self, login: &Login) -> Result<(), Failure> {
         let kept = self.logins.kept(&self.server())?.token.filter(|token| token.lasts(Timestamp::now()));
         let by = kept.map(|token| Credential::Token(token.secret));
-        let made = ask(self.watch, async |cx| self.accounts.register(cx, login, by.as_ref()).await)?;
+        let made = ask(self.watch, async |cx| match (self.accounts.register(cx, login, None).await, &by) {
+            (Err(error), Some(by)) if error.kind == ErrorKind::PermissionDenied => {
+                self.accounts.register(cx, login, Some(by)).await
+            }
+            (made, _) => made,
+        })?;
         made.map_err(|error| match error.kind {
             // The server has understood, and does not like the name or the password.
             ErrorKind::Rejected => Failure { code: ExitCode::Usage, ..Failure::from(error) }
@@ -217,7 +237,7 @@ impl Entry<'_> {
     }
 
     fn keep(&self, origin: &ServerOrigin, login: Login) -> Result<bool, Failure> {
-        self.logins.store.update(origin, |record| record.login = Some(login))?;
+        self.store.update(origin, |record| record.login = Some(login))?;
         Ok(true)
     }
 

@@ -13,6 +13,7 @@ use super::args::LogoutArgs;
 use super::credentials::Logins;
 use super::decide;
 use super::deploy::refuse_flags_of_others;
+use super::login::has_accounts;
 use super::watch::Watch;
 use super::{ExitCode, Failure};
 
@@ -20,13 +21,15 @@ use super::{ExitCode, Failure};
 pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let asking = &args.asking;
     let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
-    refuse_flags_of_others(&asking.layer(), settings.driver.value)?;
-    let logins = Logins::new(&settings)?;
+    let logins = Logins::new(&settings);
     if args.all {
-        let servers = logins.store.forget_all()?;
+        let servers = logins.store()?.forget_all()?;
         warn_of_others(&logins, watch, |_| true);
         return Ok(logged_out(servers));
     }
+    let driver = settings.driver.value;
+    refuse_flags_of_others(&asking.layer(), driver)?;
+    has_accounts(driver, &settings)?;
     let urls = [&settings.hippo_url, &settings.bindle_url].into_iter().flatten();
     let servers: Vec<ServerOrigin> = urls.map(|url| ServerOrigin::from(&url.value)).collect();
     if servers.is_empty() {
@@ -36,7 +39,7 @@ pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     }
     let mut forgotten = Vec::new();
     for server in &servers {
-        if logins.store.forget(server)? {
+        if logins.store()?.forget(server)? {
             forgotten.push(server.clone());
         }
     }

@@ -8,7 +8,6 @@ use crate::auth::{Record, ServerOrigin};
 use crate::event::{Event, Identity, Reporter, Standing};
 use crate::settings::env::Environment;
 
-use super::Failure;
 use super::args::{AskingArgs, WhoamiArgs};
 use super::asking::ask;
 use super::credentials::{self, Ask, Logins, Questions};
@@ -17,6 +16,7 @@ use super::deploy::refuse_flags_of_others;
 use super::first_contact::{self, Purpose};
 use super::login::accounts;
 use super::watch::Watch;
+use super::{ExitCode, Failure};
 
 /// Says who we are.
 pub fn run(args: &WhoamiArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
@@ -26,7 +26,7 @@ pub fn run(args: &WhoamiArgs, environment: &Environment, watch: &Arc<Watch>) -> 
 /// Says who we are at the target, or lists `all` logins that are kept.
 pub fn tell(asking: &AskingArgs, all: bool, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
-    let logins = Logins::new(&settings)?;
+    let logins = Logins::new(&settings);
     if all {
         return list(&logins, watch);
     }
@@ -39,7 +39,8 @@ pub fn tell(asking: &AskingArgs, all: bool, environment: &Environment, watch: &A
     for message in found.notes {
         watch.report(Event::Note { message });
     }
-    ask(watch, async |cx| accounts.check(cx, &found.credential).await)??;
+    let checked = ask(watch, async |cx| accounts.check(cx, &found.credential).await)?;
+    checked.map_err(|error| whose(error.into(), &found.origin))?;
     Ok(Event::Identities(vec![Identity {
         server: ServerOrigin::from(accounts.server()).to_string(),
         username: found.username,
@@ -49,9 +50,17 @@ pub fn tell(asking: &AskingArgs, all: bool, environment: &Environment, watch: &A
     }]))
 }
 
+/// Where a credential comes from that is not taken: there it has to be mended.
+fn whose(mut failure: Failure, origin: &str) -> Failure {
+    if failure.code == ExitCode::Unauthenticated {
+        failure.causes.push(format!("who you are was taken from {origin}"));
+    }
+    failure
+}
+
 fn list(logins: &Logins, watch: &Watch) -> Result<Event, Failure> {
-    let (place, now) = (logins.store.place(), Timestamp::now());
-    let kept = logins.store.all()?;
+    let (store, now) = (logins.store()?, Timestamp::now());
+    let (place, kept) = (store.place(), store.all()?);
     if kept.is_empty() {
         watch.report(Event::Note { message: format!("no login is kept in {place}") });
     }

@@ -22,10 +22,13 @@ pub struct Driver {
     /// Makes a target of it.
     pub connect: fn(&Config) -> Result<Box<dyn Target>, TargetError>,
     /// Its accounts; `None`: it does not ask who we are.
-    pub accounts: Option<fn(&Config) -> Result<Box<dyn Accounts>, TargetError>>,
+    pub accounts: Option<MakeAccounts>,
     /// Looks at what it needs.
     pub examine: fn(&Config) -> Box<dyn Examine>,
 }
+
+/// Makes the accounts of a target.
+pub type MakeAccounts = fn(&Config) -> Result<Box<dyn Accounts>, TargetError>;
 
 /// All drivers. A plain list, so that it can be found by searching.
 pub const DRIVERS: &[Driver] = &[

@@ -13,6 +13,7 @@ mod examples;
 mod fake_hippo;
 mod layering;
 mod local;
+mod login;
 mod pipeline;
 mod program;
 mod registry;

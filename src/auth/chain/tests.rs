@@ -76,7 +76,7 @@ impl Prompt for Somebody {
 }
 
 fn said(given: Given) -> Said {
-    Said { given, origin: "HIPPO_X".to_owned() }
+    Said { given, origin: "HIPPO_X".to_owned(), is_standing: false }
 }
 
 fn shown(found: &Found) -> String {
@@ -128,6 +128,24 @@ fn half_a_login_needs_somebody_to_ask() {
             at_target(&server(), Some(&said(given)), &Drawer::default(), Err(Mute::NoTerminal), time(NOW)).unwrap_err();
         assert_eq!(error.to_string(), message);
         assert!(matches!(error, ChainError::Half { mute: Mute::NoTerminal, .. }));
+    }
+}
+
+#[test]
+fn a_user_whom_a_file_names_is_whoever_is_logged_in_by_that_name() {
+    let standing = Said { is_standing: true, ..said(Given::Username("ada".to_owned())) };
+    let asked = "login ada:secret from HIPPO_X";
+    for (said, username, expires, expected) in [
+        (&standing, Some("ada"), None, "token kept from logins.json"),
+        (&standing, Some("Ada"), None, asked),
+        (&standing, None, None, asked),
+        (&standing, Some("ada"), Some("2026-08-01T10:01:00Z"), asked),
+        (&said(Given::Username("ada".to_owned())), Some("ada"), None, asked),
+    ] {
+        let token = Some(token("kept", username, expires));
+        let drawer = Drawer { record: Record { token, login: None }, ..Drawer::default() };
+        let found = at_target(&server(), Some(said), &drawer, Ok(&Somebody::default()), time(NOW)).unwrap();
+        assert_eq!(shown(&found), expected, "{said:?} {username:?} {expires:?}");
     }
 }
 
@@ -212,4 +230,5 @@ fn the_registry_is_told_who_we_are_where_somebody_said_so() {
     let other = Drawer { foreign: foreign("https://bindle.example.org/v1"), ..Drawer::default() };
     assert_eq!(name(None, &other).unwrap(), None);
     assert!(name(Some(&said(Given::Username("ada".to_owned()))), &kept).is_err());
+    assert_eq!(name(Some(&said(Given::Username("kept".to_owned()))), &kept).unwrap().as_deref(), Some("kept"));
 }

@@ -112,9 +112,10 @@ impl HippoTarget {
         check_scheme(url, "--hippo-url")?;
         check_scheme(bindle_url, "--bindle-server")?;
         let app_url = check_names(settings)?.unwrap_or_else(|| AppUrl::with_scheme(url.scheme()));
-        let credential = settings.credential.clone().ok_or_else(missing_credential)?;
         check_readability(url, &config.http)?;
         let http = http_client(&config.http)?;
+        // Last, so that nobody is asked for one while something else is wrong.
+        let credential = settings.credential.clone().ok_or_else(missing_credential)?;
         let hippo = Hippo::new(http.clone(), url.clone(), Some(credential));
         Ok(HippoTarget {
             info: TargetInfo { name: config.name_or("hippo"), driver: "hippo", endpoint: hippo.endpoint() },

@@ -1,0 +1,241 @@
+//! `login`, `logout` and `whoami` with the real program. What is asked at a terminal is tested elsewhere.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::program::{Output, Program};
+use crate::support::app::App;
+use crate::support::bindle::{BindleServer, Generation};
+use crate::support::hippo::{self, FakeHippo, RegistrationMode};
+use crate::support::stack::{PASSWORD, Stack, USER};
+
+/// A user's home, and the server that the user knows.
+struct Home {
+    directory: TempDir,
+    url: String,
+}
+
+impl Home {
+    fn of(url: &str) -> Home {
+        Home { directory: TempDir::new().unwrap(), url: url.to_owned() }
+    }
+
+    /// Without any variable but the home's and those given.
+    async fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
+        let home = self.directory.path();
+        let program = Program::new(home).env("HOME", home.to_str().unwrap()).args(args);
+        variables.iter().fold(program, |program, (name, value)| program.env(name, value)).run().await
+    }
+
+    /// At the server that the user knows, as this user.
+    async fn run_as(&self, args: &[&str], username: &str, password: &str) -> Output {
+        let login = [("HIPPO_URL", self.url.as_str()), ("HIPPO_USERNAME", username), ("HIPPO_PASSWORD", password)];
+        self.run(args, &login).await
+    }
+
+    /// At the server that the user knows, as whoever is logged in.
+    async fn run_at(&self, args: &[&str]) -> Output {
+        self.run(args, &[("HIPPO_URL", &self.url)]).await
+    }
+
+    /// What is kept.
+    fn kept(&self) -> PathBuf {
+        self.directory.path().join(".local/share/spin-deploy/credentials/logins.json")
+    }
+
+    /// Writes what another program would.
+    fn write(&self, path: &str, content: &str) {
+        let path = self.directory.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// A text without what differs from run to run: addresses, times.
+    fn plain(&self, text: &str) -> String {
+        let text = text.replace(&self.url, "HIPPO").replace(self.directory.path().to_str().unwrap(), "~");
+        let words = text.split(' ').map(|word| match word.trim_end_matches(',').parse::<jiff::Timestamp>() {
+            Ok(_) if word.ends_with(',') => "TIME,",
+            Ok(_) => "TIME",
+            Err(_) => word,
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+async fn hippo(mode: RegistrationMode) -> FakeHippo {
+    let hippo = FakeHippo::builder().administrator(USER, PASSWORD).registration_mode(mode).start();
+    hippo.await.expect("there are free ports")
+}
+
+#[tokio::test]
+async fn a_login_is_kept_told_and_forgotten() {
+    let hippo = hippo(RegistrationMode::Open).await;
+    let home = Home::of(hippo.url());
+    let nobody = home.run_at(&["whoami"]).await.expect(4);
+    insta::assert_snapshot!(home.plain(&nobody.stderr), @"");
+    let login = home.run_as(&["login"], USER, PASSWORD).await.expect(0);
+    assert_eq!(login.stdout, "");
+    insta::assert_snapshot!(home.plain(&login.stderr), @"");
+    let whoami = home.run_at(&["whoami"]).await.expect(0);
+    insta::assert_snapshot!(home.plain(&whoami.stdout), @"");
+    let all = home.run(&["whoami", "--all"], &[]).await.expect(0);
+    insta::assert_snapshot!(home.plain(&all.stdout), @"");
+    let logout = home.run_at(&["logout"]).await.expect(0);
+    insta::assert_snapshot!(home.plain(&logout.stderr), @"");
+    assert!(!home.kept().exists());
+    home.run_at(&["whoami"]).await.expect(4);
+    let again = home.run_at(&["logout"]).await.expect(0);
+    insta::assert_snapshot!(home.plain(&again.stderr), @"");
+    let none = home.run(&["whoami", "--all"], &[]).await.expect(0);
+    insta::assert_snapshot!(home.plain(&format!("{}{}", none.stdout, none.stderr)), @"");
+}
+
+#[tokio::test]
+async fn a_refused_login_leaves_what_was_kept() {
+    let hippo = hippo(RegistrationMode::Open).await;
+    let home = Home::of(hippo.url());
+    home.run_as(&["login"], USER, PASSWORD).await.expect(0);
+    let kept = fs::read(home.kept()).unwrap();
+    home.run_as(&["login"], USER, "wrong").await.expect(4);
+    let url = [("HIPPO_URL", hippo.url()), ("HIPPO_TOKEN", "no-token-of-this-hippo")];
+    home.run(&["login"], &url).await.expect(4);
+    assert_eq!(fs::read(home.kept()).unwrap(), kept);
+    home.run_at(&["whoami"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn a_token_is_kept_when_the_server_takes_it() {
+    let hippo = hippo(RegistrationMode::Open).await;
+    let home = Home::of(hippo.url());
+    let token = hippo.token_of(USER);
+    let login = home.run(&["login"], &[("HIPPO_URL", hippo.url()), ("HIPPO_TOKEN", &token)]).await.expect(0);
+    insta::assert_snapshot!(home.plain(&login.stderr), @"");
+    home.run_at(&["whoami"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn whoever_may_register_is_logged_in_at_once() {
+    let hippo = hippo(RegistrationMode::Open).await;
+    let home = Home::of(hippo.url());
+    let made = home.run_as(&["login", "--register"], "dana", "Dana-Pass1").await.expect(0);
+    insta::assert_snapshot!(home.plain(&made.stderr), @"");
+    let whoami = home.run_at(&["whoami", "--format", "json"]).await.expect(0);
+    assert!(whoami.stdout.contains(r#""username":"dana""#), "{}", whoami.stdout);
+    // The server says yes, and stores nothing.
+    let other = home.run_as(&["login", "--register"], "DANA", "Dana-Pass1").await.expect(4);
+    insta::assert_snapshot!(home.plain(&other.stderr), @"");
+    let bad = home.run_as(&["login", "--register"], "no name!", "Dana-Pass1").await.expect(2);
+    insta::assert_snapshot!(home.plain(&bad.stderr), @"");
+    let token = [("HIPPO_URL", hippo.url()), ("HIPPO_TOKEN", "t")];
+    let half = home.run(&["login", "--register"], &token).await.expect(2);
+    insta::assert_snapshot!(home.plain(&half.stderr), @"");
+}
+
+#[tokio::test]
+async fn an_administrator_who_is_logged_in_registers_others() {
+    let hippo = hippo(RegistrationMode::AdministratorOnly).await;
+    let home = Home::of(hippo.url());
+    let refused = home.run_as(&["login", "--register"], "dana", "Dana-Pass1").await.expect(4);
+    insta::assert_snapshot!(home.plain(&refused.stderr), @"");
+    home.run_as(&["login"], USER, PASSWORD).await.expect(0);
+    home.run_as(&["login", "--register"], "dana", "Dana-Pass1").await.expect(0);
+}
+
+#[tokio::test]
+async fn a_login_that_its_server_has_forgotten_is_in_no_ones_way_who_registers() {
+    let hippo = hippo(RegistrationMode::Open).await;
+    let home = Home::of(hippo.url());
+    // Of a user that Hippo does not know: it answers every request that bears this with a 500.
+    let mut ids = hippo::guid::GuidSource::new(99);
+    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(20);
+    let stale = hippo.issuer().issue(&hippo::Claims { user: ids.next(), id: ids.next(), expires });
+    home.run_as(&["login"], USER, PASSWORD).await.expect(0);
+    let kept = fs::read_to_string(home.kept()).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    document["servers"][hippo.url()]["token"]["token"] = stale.into();
+    fs::write(home.kept(), document.to_string()).unwrap();
+    home.run_as(&["login", "--register"], "dana", "Dana-Pass1").await.expect(0);
+}
+
+#[tokio::test]
+async fn the_bindle_servers_login_is_kept_beside() {
+    let bindle = BindleServer::builder(Generation::V0_8).htpasswd("pusher", "push-pass").start();
+    let stack = Stack::of(bindle, hippo::Generation::V0_20).await;
+    let home = Home::of(&stack.hippo_url());
+    let bindle_url = stack.bindle_url();
+    let plain = |text: &str| home.plain(text).replace(bindle_url.trim_end_matches("/v1"), "BINDLE");
+    let (hippo_url, url) = (("HIPPO_URL", home.url.as_str()), ("BINDLE_SERVER_URL", bindle_url.as_str()));
+    let (user, password) = (("HIPPO_USERNAME", USER), ("HIPPO_PASSWORD", PASSWORD));
+    let base = [hippo_url, url, user, password];
+
+    let asked = home.run(&["login"], &base).await.expect(0);
+    insta::assert_snapshot!(plain(&asked.stderr), @"");
+    let wrong = [("BINDLE_USERNAME", "pusher"), ("BINDLE_PASSWORD", "wrong")];
+    let refused = home.run(&["login"], &[&base[..], &wrong].concat()).await.expect(4);
+    insta::assert_snapshot!(plain(&refused.stderr), @"");
+    home.run(&["whoami"], &base[..1]).await.expect(0);
+    let right = [("BINDLE_USERNAME", "pusher"), ("BINDLE_PASSWORD", "push-pass")];
+    let taken = home.run(&["login"], &[&base[..], &right].concat()).await.expect(0);
+    insta::assert_snapshot!(plain(&taken.stderr), @"");
+    // What was kept is used, and kept again.
+    home.run(&["login"], &base).await.expect(0);
+    let all = home.run(&["whoami", "--all"], &[]).await.expect(0);
+    insta::assert_snapshot!(plain(&all.stdout), @"");
+
+    let app = App::new("hello");
+    let deploy = Program::new(app.path())
+        .env("HOME", home.directory.path().to_str().unwrap())
+        .env("SPIN_DEPLOY_APP_URL", &stack.app_url_template())
+        .env("HIPPO_URL", &home.url)
+        .env("BINDLE_SERVER_URL", &bindle_url)
+        .args(&["--no-wait"]);
+    let pushed = deploy.run().await;
+    // Hippo itself has no login for this Bindle server: what we sent is there all the same.
+    assert!(pushed.stderr.contains("publish"), "{}", pushed.stderr);
+    let logout = home.run(&["logout"], &[hippo_url, url]).await.expect(0);
+    insta::assert_snapshot!(plain(&logout.stderr), @"");
+    assert!(!home.kept().exists());
+}
+
+#[tokio::test]
+async fn logins_of_other_programs_stay_and_are_told_of() {
+    let hippo = hippo(RegistrationMode::Open).await;
+    let home = Home::of(hippo.url());
+    let token = hippo.token_of(USER);
+    let left = serde_json::json!({
+        "danger_accept_invalid_certs": false, "username": USER, "url": hippo.url(), "token_info": { "token": token },
+    });
+    home.write(".config/hippo/hippo.json", &left.to_string());
+    let whoami = home.run_at(&["whoami"]).await.expect(0);
+    insta::assert_snapshot!(home.plain(&format!("{}{}", whoami.stdout, whoami.stderr)), @"");
+    for args in [&["logout"][..], &["logout", "--all"]] {
+        let variables = [("HIPPO_URL", hippo.url())];
+        let logout = home.run(args, if args.len() == 1 { &variables } else { &[] }).await.expect(0);
+        insta::allow_duplicates! { insta::assert_snapshot!(home.plain(&logout.stderr), @""); }
+    }
+    home.run_at(&["whoami"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn what_is_not_said_or_makes_no_sense_is_refused() {
+    let home = Home::of("http://127.0.0.1:9");
+    let mut told = String::new();
+    for args in [
+        &["logout"][..],
+        &["logout", "--all", "--hippo-url", "http://127.0.0.1:9"],
+        &["login"],
+        &["login", "--target", "local"],
+        &["logout", "--target", "local"],
+        &["whoami", "--target", "local"],
+        &["login", "--auth-method", "github", "--hippo-url", "http://127.0.0.1:9"],
+    ] {
+        let output = home.run(args, &[]).await.expect(2);
+        told += &format!("$ {}\n{}", args.join(" "), output.stderr);
+    }
+    insta::assert_snapshot!(home.plain(&told), @"");
+    let nobody = home.run(&["login", "--hippo-url", "http://127.0.0.1:9"], &[]).await.expect(4);
+    insta::assert_snapshot!(home.plain(&nobody.stderr), @"");
+    assert!(!home.kept().exists());
+}
