@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
 use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
@@ -19,6 +21,7 @@ trap : INT TERM HUP
 stty echo
 files=$1 away=$2
 shift 2
+echo $$ >"$files/group"
 if [ "$away" = away ]; then "$@" <"$files/stdin" >"$files/stdout" 2>"$files/stderr"; else "$@"; fi
 code=$?
 stty -a >"$files/settings"
@@ -44,6 +47,10 @@ pub enum Answer<'a> {
     Secret(&'a str),
     /// A key with Ctrl, such as `c`.
     Control(char),
+    /// The same when the terminal shows nothing of what is typed.
+    ControlInSilence(char),
+    /// No key: the program and its shell get this signal, when the terminal shows nothing of what is typed.
+    Signal(Signal),
 }
 
 /// What a run at a terminal came to.
@@ -76,10 +83,10 @@ pub async fn run(command: &Command, streams: Streams<'_>, dialog: &[(&str, Answe
     if let Streams::Away(input) = streams {
         std::fs::write(files.path().join("stdin"), input).expect("the file can be written");
     }
-    let shell = in_shell(command, files.path(), streams);
+    let (shell, at) = (in_shell(command, files.path(), streams), files.path().to_owned());
     let dialog: Vec<(String, Typed)> =
         dialog.iter().map(|(shown, answer)| ((*shown).to_owned(), typed(*answer))).collect();
-    let (code, transcript) = tokio::task::spawn_blocking(move || converse(shell, &dialog)).await.unwrap();
+    let (code, transcript) = tokio::task::spawn_blocking(move || converse(shell, &dialog, &at)).await.unwrap();
     let text = |name: &str| std::fs::read_to_string(files.path().join(name)).unwrap_or_default();
     let echoes = text("settings").split_whitespace().any(|setting| setting == "echo");
     Seen { code, transcript, stdout: text("stdout"), stderr: text("stderr"), echoes }
@@ -90,6 +97,8 @@ enum Typed {
     Line(String),
     Secret(String),
     Control(char),
+    ControlInSilence(char),
+    Signal(Signal),
 }
 
 fn typed(answer: Answer<'_>) -> Typed {
@@ -97,6 +106,8 @@ fn typed(answer: Answer<'_>) -> Typed {
         Answer::Line(line) => Typed::Line(line.to_owned()),
         Answer::Secret(line) => Typed::Secret(line.to_owned()),
         Answer::Control(key) => Typed::Control(key),
+        Answer::ControlInSilence(key) => Typed::ControlInSilence(key),
+        Answer::Signal(signal) => Typed::Signal(signal),
     }
 }
 
@@ -116,7 +127,7 @@ fn in_shell(command: &Command, files: &Path, streams: Streams<'_>) -> Command {
 }
 
 /// The exit code, and everything that was shown. What does not come, or does not end, is said at the end of that.
-fn converse(shell: Command, dialog: &[(String, Typed)]) -> (i32, String) {
+fn converse(shell: Command, dialog: &[(String, Typed)], files: &Path) -> (i32, String) {
     let mut session = spawn_command(shell, Some(PATIENCE_MS)).expect("there are terminals left");
     session.process_mut().set_kill_timeout(Some(1000));
     let mut transcript = String::new();
@@ -125,7 +136,7 @@ fn converse(shell: Command, dialog: &[(String, Typed)]) -> (i32, String) {
             Ok(before) => transcript += &format!("{before}{shown}"),
             Err(error) => return (-1, format!("{transcript}\n{shown:?} is not shown: {error}")),
         }
-        type_in(&mut session, answer);
+        type_in(&mut session, answer, files);
     }
     match session.exp_eof() {
         Ok(rest) => transcript += &rest,
@@ -137,7 +148,7 @@ fn converse(shell: Command, dialog: &[(String, Typed)]) -> (i32, String) {
     }
 }
 
-fn type_in(session: &mut PtySession, answer: &Typed) {
+fn type_in(session: &mut PtySession, answer: &Typed, files: &Path) {
     match answer {
         Typed::Line(line) => session.send_line(line).map(|_| ()),
         Typed::Secret(line) => {
@@ -145,6 +156,17 @@ fn type_in(session: &mut PtySession, answer: &Typed) {
             session.send_line(line).map(|_| ())
         }
         Typed::Control(key) => session.send_control(*key),
+        Typed::ControlInSilence(key) => {
+            wait_for_silence(session);
+            session.send_control(*key)
+        }
+        Typed::Signal(signal) => {
+            wait_for_silence(session);
+            let group = std::fs::read_to_string(files.join("group")).expect("the shell has written it");
+            let group = Pid::from_raw(group.trim().parse().expect("it is a number"));
+            killpg(group, *signal).expect("the shell is there");
+            Ok(())
+        }
     }
     .expect("the terminal takes what is typed");
 }

@@ -1,6 +1,7 @@
 //! Cases that fit no table.
 
 use axum::http::{HeaderValue, StatusCode, header};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::{Arrived, Case, Place, What, World, is_there, login};
@@ -134,6 +135,28 @@ async fn what_is_kept_for_one_server_is_not_sent_to_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_may_name_the_user_whose_login_is_kept() {
+    let world = World::start().await;
+    for (file, at_home) in [("spin-deploy.toml", false), (".config/spin-deploy/config.toml", true)] {
+        for (username, code, arrived) in
+            [("kept", 0, Arrived::Token(Place::Kept)), ("project", 4, Arrived::Nobody), ("Kept", 4, Arrived::Nobody)]
+        {
+            let mut case = Case::of(&world).await;
+            let program = case.program(&[]);
+            let program = case.plant(program, Place::Kept, What::Token).await;
+            let content = super::settings(&[("hippo-username", username)]);
+            if at_home {
+                case.write(file, content)
+            } else {
+                case.app.write(file, content)
+            }
+            program.run().await.expect(code);
+            assert_eq!(case.arrived(), Ok(arrived), "{username} in {file}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_takes_no_credential_along() {
     let world = World::start().await;
     let case = Case::of(&world).await;
@@ -248,13 +271,25 @@ async fn standard_input_may_hold_the_secret_whether_there_is_a_terminal_or_not()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_signals_at_a_question_are_130_and_leave_the_terminal_as_it_was() {
+    let world = World::start().await;
+    let case = Case::of(&world).await;
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let dialog = [("Username at ", Answer::Line("typed")), ("Password of ", Answer::Signal(signal))];
+        let seen = case.program(&["deploy"]).at_terminal(Streams::Terminal, &dialog).await.expect(130);
+        assert!(seen.transcript.contains("cancelled"), "{seen:#?}");
+        assert_eq!(case.arrived(), Ok(Arrived::Nobody));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_at_a_question_is_130_and_leaves_the_terminal_as_it_was() {
     let world = World::start().await;
     let case = Case::of(&world).await;
     for command in ["deploy", "login"] {
         for dialog in [
             &[("Username at ", Answer::Control('c'))][..],
-            &[("Username at ", Answer::Line("typed")), ("Password of ", Answer::Control('c'))],
+            &[("Username at ", Answer::Line("typed")), ("Password of ", Answer::ControlInSilence('c'))],
         ] {
             for streams in [Streams::Terminal, Streams::Away(b"")] {
                 let seen = case.program(&[command]).at_terminal(streams, dialog).await.expect(130);
