@@ -156,10 +156,13 @@ impl Entry<'_> {
         let token = self.ask(async |cx| self.accounts.log_in(cx, login).await);
         match token {
             // The server has said yes to the account, and does not know it.
-            Err(failure) if register && failure.code == ExitCode::Unauthenticated => Err(failure.hint(format!(
-                "there may be an account whose name differs from {:?} in upper and lower case only: choose another name",
-                login.username
-            ))),
+            Err(failure) if register && failure.code == ExitCode::Unauthenticated => {
+                let hint = format!(
+                    "there may be an account whose name differs from {:?} in upper and lower case only: choose another name",
+                    login.username
+                );
+                Err(Failure { hints: vec![hint], ..failure })
+            }
             Ok(token) => {
                 if token.expires.is_none() {
                     let message = format!("{} does not say when the token runs out", self.server());
@@ -184,8 +187,11 @@ impl Entry<'_> {
         })?;
         made.map_err(|error| match error.kind {
             // The server has understood, and does not like the name or the password.
-            ErrorKind::Rejected => Failure { code: ExitCode::Usage, ..Failure::from(error) }
-                .hint("choose another username, or another password: `spin-deploy login --register`"),
+            ErrorKind::Rejected => {
+                let hint = "choose another username, or another password: `spin-deploy login --register`";
+                let (code, hints) = (ExitCode::Usage, vec![hint.to_owned()]);
+                Failure { code, hints, ..error.into() }
+            }
             _ => error.into(),
         })
     }

@@ -74,22 +74,27 @@ async fn a_login_is_kept_told_and_forgotten() {
     let hippo = hippo(RegistrationMode::Open).await;
     let home = Home::of(hippo.url());
     let nobody = home.run_at(&["whoami"]).await.expect(4);
-    insta::assert_snapshot!(home.plain(&nobody.stderr), @"");
+    insta::assert_snapshot!(home.plain(&nobody.stderr), @r"
+    error: no login for HIPPO
+      caused by: no login is kept for HIPPO
+      try: spin-deploy login --hippo-url HIPPO/
+      try: in a pipeline set HIPPO_TOKEN, or HIPPO_USERNAME and HIPPO_PASSWORD
+    ");
     let login = home.run_as(&["login"], USER, PASSWORD).await.expect(0);
     assert_eq!(login.stdout, "");
-    insta::assert_snapshot!(home.plain(&login.stderr), @"");
+    insta::assert_snapshot!(home.plain(&login.stderr), @"logged in: admin at HIPPO until TIME, kept in ~/.local/share/spin-deploy/credentials/logins.json");
     let whoami = home.run_at(&["whoami"]).await.expect(0);
-    insta::assert_snapshot!(home.plain(&whoami.stdout), @"");
+    insta::assert_snapshot!(home.plain(&whoami.stdout), @"admin at HIPPO: accepted until TIME, from ~/.local/share/spin-deploy/credentials/logins.json");
     let all = home.run(&["whoami", "--all"], &[]).await.expect(0);
-    insta::assert_snapshot!(home.plain(&all.stdout), @"");
+    insta::assert_snapshot!(home.plain(&all.stdout), @"admin at HIPPO: stored until TIME, from ~/.local/share/spin-deploy/credentials/logins.json");
     let logout = home.run_at(&["logout"]).await.expect(0);
-    insta::assert_snapshot!(home.plain(&logout.stderr), @"");
+    insta::assert_snapshot!(home.plain(&logout.stderr), @"logged out: HIPPO");
     assert!(!home.kept().exists());
     home.run_at(&["whoami"]).await.expect(4);
     let again = home.run_at(&["logout"]).await.expect(0);
-    insta::assert_snapshot!(home.plain(&again.stderr), @"");
+    insta::assert_snapshot!(home.plain(&again.stderr), @"logged out: nothing was stored");
     let none = home.run(&["whoami", "--all"], &[]).await.expect(0);
-    insta::assert_snapshot!(home.plain(&format!("{}{}", none.stdout, none.stderr)), @"");
+    insta::assert_snapshot!(home.plain(&format!("{}{}", none.stdout, none.stderr)), @"note: no login is kept in ~/.local/share/spin-deploy/credentials/logins.json");
 }
 
 #[tokio::test]
@@ -101,6 +106,14 @@ async fn a_refused_login_leaves_what_was_kept() {
     home.run_as(&["login"], USER, "wrong").await.expect(4);
     let url = [("HIPPO_URL", hippo.url()), ("HIPPO_TOKEN", "no-token-of-this-hippo")];
     home.run(&["login"], &url).await.expect(4);
+    let whoami = home.run(&["whoami"], &url).await.expect(4);
+    insta::assert_snapshot!(home.plain(&whoami.stderr), @r"
+    error: could not ask Hippo at HIPPO who we are
+      caused by: GET HIPPO/api/apps: it answered 401 Unauthorized
+      caused by: who you are was taken from HIPPO_TOKEN
+      try: the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
+      try: spin-deploy login --hippo-url HIPPO
+    ");
     assert_eq!(fs::read(home.kept()).unwrap(), kept);
     home.run_at(&["whoami"]).await.expect(0);
 }
@@ -111,7 +124,7 @@ async fn a_token_is_kept_when_the_server_takes_it() {
     let home = Home::of(hippo.url());
     let token = hippo.token_of(USER);
     let login = home.run(&["login"], &[("HIPPO_URL", hippo.url()), ("HIPPO_TOKEN", &token)]).await.expect(0);
-    insta::assert_snapshot!(home.plain(&login.stderr), @"");
+    insta::assert_snapshot!(home.plain(&login.stderr), @"logged in: a token's user at HIPPO, kept in ~/.local/share/spin-deploy/credentials/logins.json");
     home.run_at(&["whoami"]).await.expect(0);
 }
 
@@ -120,17 +133,29 @@ async fn whoever_may_register_is_logged_in_at_once() {
     let hippo = hippo(RegistrationMode::Open).await;
     let home = Home::of(hippo.url());
     let made = home.run_as(&["login", "--register"], "dana", "Dana-Pass1").await.expect(0);
-    insta::assert_snapshot!(home.plain(&made.stderr), @"");
+    insta::assert_snapshot!(home.plain(&made.stderr), @"logged in: dana (a new account) at HIPPO until TIME, kept in ~/.local/share/spin-deploy/credentials/logins.json");
     let whoami = home.run_at(&["whoami", "--format", "json"]).await.expect(0);
     assert!(whoami.stdout.contains(r#""username":"dana""#), "{}", whoami.stdout);
     // The server says yes, and stores nothing.
     let other = home.run_as(&["login", "--register"], "DANA", "Dana-Pass1").await.expect(4);
-    insta::assert_snapshot!(home.plain(&other.stderr), @"");
+    insta::assert_snapshot!(home.plain(&other.stderr), @r#"
+    error: could not log in to Hippo at HIPPO as DANA
+      caused by: Account does not exist
+      caused by: POST HIPPO/api/auth-tokens: it answered 400 Bad Request: Login failed.; Account does not exist.
+      try: there may be an account whose name differs from "DANA" in upper and lower case only: choose another name
+    "#);
     let bad = home.run_as(&["login", "--register"], "no name!", "Dana-Pass1").await.expect(2);
-    insta::assert_snapshot!(home.plain(&bad.stderr), @"");
+    insta::assert_snapshot!(home.plain(&bad.stderr), @r"
+    error: could not register no name! at Hippo at HIPPO
+      caused by: UserName: The username cannot contain special characters
+      try: choose another username, or another password: `spin-deploy login --register`
+    ");
     let token = [("HIPPO_URL", hippo.url()), ("HIPPO_TOKEN", "t")];
     let half = home.run(&["login", "--register"], &token).await.expect(2);
-    insta::assert_snapshot!(home.plain(&half.stderr), @"");
+    insta::assert_snapshot!(home.plain(&half.stderr), @r"
+    error: --register makes an account of a username and a password, and HIPPO_TOKEN is a token
+      try: leave out HIPPO_TOKEN
+    ");
 }
 
 #[tokio::test]
@@ -138,7 +163,12 @@ async fn an_administrator_who_is_logged_in_registers_others() {
     let hippo = hippo(RegistrationMode::AdministratorOnly).await;
     let home = Home::of(hippo.url());
     let refused = home.run_as(&["login", "--register"], "dana", "Dana-Pass1").await.expect(4);
-    insta::assert_snapshot!(home.plain(&refused.stderr), @"");
+    insta::assert_snapshot!(home.plain(&refused.stderr), @r"
+    error: could not register dana at Hippo at HIPPO
+      caused by: POST HIPPO/api/accounts: it answered 403 Forbidden: Forbidden; only administrators are allowed to register new accounts
+      try: ask an administrator of Hippo for an account
+      try: as an administrator log in first: spin-deploy login --hippo-url HIPPO
+    ");
     home.run_as(&["login"], USER, PASSWORD).await.expect(0);
     home.run_as(&["login", "--register"], "dana", "Dana-Pass1").await.expect(0);
 }
@@ -171,18 +201,31 @@ async fn the_bindle_servers_login_is_kept_beside() {
     let base = [hippo_url, url, user, password];
 
     let asked = home.run(&["login"], &base).await.expect(0);
-    insta::assert_snapshot!(plain(&asked.stderr), @"");
+    insta::assert_snapshot!(plain(&asked.stderr), @r"
+    warning: the Bindle server at BINDLE/v1 wants to know who you are: set BINDLE_USERNAME and BINDLE_PASSWORD
+    logged in: admin at HIPPO until TIME, kept in ~/.local/share/spin-deploy/credentials/logins.json
+    ");
     let wrong = [("BINDLE_USERNAME", "pusher"), ("BINDLE_PASSWORD", "wrong")];
     let refused = home.run(&["login"], &[&base[..], &wrong].concat()).await.expect(4);
-    insta::assert_snapshot!(plain(&refused.stderr), @"");
+    insta::assert_snapshot!(plain(&refused.stderr), @r"
+    error: the Bindle server at BINDLE/v1 does not take the login of pusher
+      caused by: the login at the target is kept all the same
+      try: check BINDLE_USERNAME and BINDLE_PASSWORD, and run the same command again
+    ");
     home.run(&["whoami"], &base[..1]).await.expect(0);
     let right = [("BINDLE_USERNAME", "pusher"), ("BINDLE_PASSWORD", "push-pass")];
     let taken = home.run(&["login"], &[&base[..], &right].concat()).await.expect(0);
-    insta::assert_snapshot!(plain(&taken.stderr), @"");
+    insta::assert_snapshot!(plain(&taken.stderr), @"logged in: admin at HIPPO until TIME, and at BINDLE/v1, kept in ~/.local/share/spin-deploy/credentials/logins.json");
     // What was kept is used, and kept again.
     home.run(&["login"], &base).await.expect(0);
     let all = home.run(&["whoami", "--all"], &[]).await.expect(0);
-    insta::assert_snapshot!(plain(&all.stdout), @"");
+    // They stand in the order of their addresses, which differ from run to run.
+    let mut lines: Vec<_> = plain(&all.stdout).lines().map(str::to_owned).collect();
+    lines.sort();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    admin at HIPPO: stored until TIME, from ~/.local/share/spin-deploy/credentials/logins.json
+    pusher at BINDLE: stored, from ~/.local/share/spin-deploy/credentials/logins.json
+    ");
 
     let app = App::new("hello");
     let deploy = Program::new(app.path())
@@ -191,11 +234,9 @@ async fn the_bindle_servers_login_is_kept_beside() {
         .env("HIPPO_URL", &home.url)
         .env("BINDLE_SERVER_URL", &bindle_url)
         .args(&["--no-wait"]);
-    let pushed = deploy.run().await;
-    // Hippo itself has no login for this Bindle server: what we sent is there all the same.
-    assert!(pushed.stderr.contains("publish"), "{}", pushed.stderr);
+    deploy.run().await.expect(0);
     let logout = home.run(&["logout"], &[hippo_url, url]).await.expect(0);
-    insta::assert_snapshot!(plain(&logout.stderr), @"");
+    insta::assert_snapshot!(plain(&logout.stderr), @"logged out: HIPPO, BINDLE");
     assert!(!home.kept().exists());
 }
 
@@ -209,11 +250,17 @@ async fn logins_of_other_programs_stay_and_are_told_of() {
     });
     home.write(".config/hippo/hippo.json", &left.to_string());
     let whoami = home.run_at(&["whoami"]).await.expect(0);
-    insta::assert_snapshot!(home.plain(&format!("{}{}", whoami.stdout, whoami.stderr)), @"");
+    insta::assert_snapshot!(home.plain(&format!("{}{}", whoami.stdout, whoami.stderr)), @r"
+    admin at HIPPO: accepted, from ~/.config/hippo/hippo.json
+    note: using the login in ~/.config/hippo/hippo.json
+    ");
     for args in [&["logout"][..], &["logout", "--all"]] {
         let variables = [("HIPPO_URL", hippo.url())];
         let logout = home.run(args, if args.len() == 1 { &variables } else { &[] }).await.expect(0);
-        insta::allow_duplicates! { insta::assert_snapshot!(home.plain(&logout.stderr), @""); }
+        insta::allow_duplicates! { insta::assert_snapshot!(home.plain(&logout.stderr), @r"
+        note: the login for HIPPO in ~/.config/hippo/hippo.json is of another program, and stays
+        logged out: nothing was stored
+        "); }
     }
     home.run_at(&["whoami"]).await.expect(0);
 }
@@ -234,8 +281,41 @@ async fn what_is_not_said_or_makes_no_sense_is_refused() {
         let output = home.run(args, &[]).await.expect(2);
         told += &format!("$ {}\n{}", args.join(" "), output.stderr);
     }
-    insta::assert_snapshot!(home.plain(&told), @"");
+    insta::assert_snapshot!(home.plain(&told), @r#"
+    $ logout
+    error: nothing says which login to forget
+      try: that of one server: `spin-deploy logout --hippo-url URL`
+      try: all of them: `spin-deploy logout --all`
+    $ logout --all --hippo-url HIPPO
+    error: the argument '--all' cannot be used with '--hippo-url <URL>'
+
+    Usage: spin-deploy logout --all
+
+    For more information, try '--help'.
+    $ login
+    error: nothing says where to log in to: no target is configured, and none was given
+      try: log in to Hippo: `spin-deploy login --hippo-url URL`
+      try: or serve applications on this machine, which needs no login: `spin-deploy --target local`
+      try: to say it once and for all, write `default-target = "local"` into spin-deploy.toml beside spin.toml
+      try: see what there is: `spin-deploy targets`
+    $ login --target local
+    error: the target local does not ask who you are
+      try: deploy to it right away: `spin-deploy --target local`
+    $ logout --target local
+    error: the target local does not ask who you are
+      try: deploy to it right away: `spin-deploy --target local`
+    $ whoami --target local
+    error: the target local does not ask who you are
+      try: deploy to it right away: `spin-deploy --target local`
+    $ login --auth-method github --hippo-url HIPPO
+    error: there is no way to log in by "github"
+      try: log in as a user: `spin-deploy login`
+    "#);
     let nobody = home.run(&["login", "--hippo-url", "http://127.0.0.1:9"], &[]).await.expect(4);
-    insta::assert_snapshot!(home.plain(&nobody.stderr), @"");
+    insta::assert_snapshot!(home.plain(&nobody.stderr), @r"
+    error: no login for HIPPO
+      caused by: nobody could be asked: there is no terminal
+      try: in a pipeline set HIPPO_TOKEN, or HIPPO_USERNAME and HIPPO_PASSWORD
+    ");
     assert!(!home.kept().exists());
 }
