@@ -108,7 +108,7 @@ async fn nothing_leaks_from_commands_that_need_no_secret() {
         let cage = Cage::new();
         let program = cage.program(command);
         let program = Purse::LoginVariables.equip(&cage, program, "http://127.0.0.1:1", "http://127.0.0.1:1");
-        told(format!("{command:?}"), &cage, program.env("HIPPO_TOKEN", Secret::TokenVariable.value())).await
+        told(format!("{command:?}"), &cage, program.env("HIPPO_TOKEN", &Secret::TokenVariable.value())).await
     }))
     .await;
 }
@@ -145,7 +145,7 @@ async fn nothing_leaks_where_all_is_well() {
                 _ => program,
             };
             let program = purse.equip(&cage, program, hippo.url(), origin);
-            let program = program.env("SPIN_DEPLOY_APP_URL", format!("http://{{domain}}:{}", hippo.apps_port()));
+            let program = program.env("SPIN_DEPLOY_APP_URL", &format!("http://{{domain}}:{}", hippo.apps_port()));
             let (code, found) = cage.watch(program).await;
             leaks.extend(found.into_iter().map(|leak| format!("{command:?} {purse:?}, well: {leak}")));
             if code != Some(0) {

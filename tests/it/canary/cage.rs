@@ -117,7 +117,7 @@ impl Cage {
     pub fn program(&self, args: &[&str]) -> Program {
         let temporary = self.temporary.path();
         let program = Program::at_home(self.home.path(), self.app.path()).args(args);
-        program.env("SPIN_DEPLOY_LOG", "trace").env("TMPDIR", temporary)
+        program.env("SPIN_DEPLOY_LOG", "trace").env_os("TMPDIR", temporary.as_ref())
     }
 
     /// A path in the home.
@@ -197,7 +197,7 @@ fn read_below(folder: &Path, contents: &mut Contents) {
 async fn what_gets_out_is_noticed_wherever_it_goes() {
     let cage = Cage::new();
     let (token, password) = (Secret::TokenVariable, Secret::PasswordVariable);
-    let program = cage.program(&[]).env("T", token.value()).env("P", password.value());
+    let program = cage.program(&[]).env("T", &token.value()).env("P", &password.value());
     let places = ["standard output", "standard error", ".cache/x", "left.tmp", "spin.toml"];
     for (script, place) in [
         ("echo $T", places[0]),

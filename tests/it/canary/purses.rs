@@ -50,14 +50,14 @@ impl Purse {
     /// Gives a program the credentials for a Hippo and a Bindle server.
     pub fn equip(self, cage: &Cage, program: Program, hippo: &str, bindle: &str) -> Program {
         let value = self.secret().value();
-        let program = program.env("HIPPO_URL", hippo).env("BINDLE_SERVER_URL", format!("{bindle}/v1"));
+        let program = program.env("HIPPO_URL", hippo).env("BINDLE_SERVER_URL", &format!("{bindle}/v1"));
         match self {
             Purse::LoginVariables => program
                 .env("HIPPO_USERNAME", "dana")
-                .env("HIPPO_PASSWORD", value)
+                .env("HIPPO_PASSWORD", &value)
                 .env("BINDLE_USERNAME", "dana")
-                .env("BINDLE_PASSWORD", Secret::BindlePasswordVariable.value()),
-            Purse::TokenVariable => program.env("HIPPO_TOKEN", value),
+                .env("BINDLE_PASSWORD", &Secret::BindlePasswordVariable.value()),
+            Purse::TokenVariable => program.env("HIPPO_TOKEN", &value),
             Purse::LoginFlags => program.args(&[
                 "--hippo-username",
                 "dana",
@@ -72,7 +72,7 @@ impl Purse {
             Purse::PasswordStdin => {
                 let program = program.args(&["--hippo-username", "dana", "--hippo-password-stdin"]);
                 let program = program.env("BINDLE_USERNAME", "dana");
-                let program = program.env("BINDLE_PASSWORD", Secret::BindlePasswordVariable.value());
+                let program = program.env("BINDLE_PASSWORD", &Secret::BindlePasswordVariable.value());
                 program.stdin_from(&input(cage, &value))
             }
             Purse::TokenStdin => program.args(&["--hippo-token-stdin"]).stdin_from(&input(cage, &value)),
@@ -124,5 +124,5 @@ pub fn with_variables(cage: &Cage, program: Program, secret: bool) -> Program {
         .args(&["--variable", &format!("typed={}", Secret::AppVariable.value())])
         .args(&["--variable", &format!("filed=@{}", cage.at_home("value.txt").display())])
         .args(&["--variable-from-env", "from_env"])
-        .env("from_env", Secret::AppVariableEnvironment.value())
+        .env("from_env", &Secret::AppVariableEnvironment.value())
 }

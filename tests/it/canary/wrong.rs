@@ -211,7 +211,8 @@ async fn nothing_leaks_from_secrets_that_no_header_can_hold() {
             "BINDLE_PASSWORD" => program.env("HIPPO_TOKEN", "x").env("BINDLE_USERNAME", "dana"),
             _ => program,
         };
-        told(format!("{command:?} with {name} and {end:?}"), &cage, program.env(name, OsStr::from_bytes(&value))).await
+        told(format!("{command:?} with {name} and {end:?}"), &cage, program.env_os(name, OsStr::from_bytes(&value)))
+            .await
     }))
     .await;
 }
