@@ -1,4 +1,4 @@
-//! Slips of those who type: a hint for what clap cannot know.
+//! Slips of those who type: a hint for what clap cannot know, and silence on what may be a secret.
 
 use std::path::Path;
 
@@ -18,6 +18,15 @@ pub fn explained(mut error: clap::Error) -> clap::Error {
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     // A place that is called like a command nearly is a place.
     error.remove(ContextKind::SuggestedSubcommand);
+    error
+}
+
+/// The same error without the value that was given to an option that takes none: to `--hippo-password-stdin` it is
+/// likely a password.
+pub fn without_secrets(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::TooManyValues {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));
+    }
     error
 }
 
@@ -69,6 +78,15 @@ mod tests {
         ] {
             let expected = format!("to deploy the application there: `spin-deploy {tip}`");
             assert_eq!(hints(words)[0], expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_option_takes_is_not_shown() {
+        for flag in ["--hippo-password-stdin", "--hippo-token-stdin", "--no-wait"] {
+            let error = Cli::try_parse_from(["spin-deploy", &format!("{flag}=hunter2")]).err().unwrap();
+            let message = Failure::usage(&without_secrets(error)).message;
+            assert_eq!(message, format!("unexpected value '(not shown)' for '{flag}' found; no more were expected"));
         }
     }
 

@@ -12,7 +12,9 @@ use url::Url;
 use super::body::{Deadline, Payload};
 use super::error::{Subject, redirect_target};
 use super::retry::{self, Backoff};
-use super::{Config, HttpError, Kind, Repeat, Request, Response, RetryNotice, SafeUrl, dns, tls, url::is_loopback};
+use super::{
+    Config, HttpError, Kind, Repeat, Request, Response, RetryNotice, SafeUrl, dns, echo, tls, url::is_loopback,
+};
 
 /// How long a connection may take, names and TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -147,7 +149,7 @@ impl Client {
             let response = whole(&prepared.subject, answer, prepared.limit).await?;
             match response.status.is_success() {
                 true => Ok(response),
-                false => Err(Setback::Answer(response)),
+                false => Err(Setback::Answer(prepared.without_credential(response))),
             }
         };
         match self.repeat(&prepared, on_retry, attempt).await {
@@ -284,6 +286,15 @@ impl Client {
             });
             tokio::time::sleep(delay).await;
         }
+    }
+}
+
+impl Prepared {
+    /// The answer without the credential that was sent.
+    fn without_credential(&self, answer: Response) -> Response {
+        let authorization = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let secrets = authorization.map(echo::secrets).unwrap_or_default();
+        secrets.iter().fold(answer, |answer, secret| answer.without(secret))
     }
 }
 

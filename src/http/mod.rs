@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod dns;
+mod echo;
 mod error;
 pub mod inspect;
 mod retry;
@@ -158,6 +159,14 @@ impl std::fmt::Debug for Response {
 }
 
 impl Response {
+    /// The answer without this secret, which was in the request's body: a refusal may repeat it, and refusals are shown.
+    pub fn without(self, secret: &str) -> Response {
+        match self.status.is_success() {
+            true => self,
+            false => Response { body: echo::without(self.body, secret), ..self },
+        }
+    }
+
     /// The answer where its status is 2xx, else the error that the status means.
     pub fn success(self) -> Result<Response, HttpError> {
         match self.status.is_success() {

@@ -72,7 +72,8 @@ pub fn parse(text: &str) -> Result<Url, UrlProblem> {
 
 /// The same text with a scheme, where that makes it an address that can be used and shown.
 fn meant(text: &str) -> Option<String> {
-    if text.starts_with('/') {
+    // What stands before an `@` may be a password, wherever a parser puts it: `http//user:password@example.com`.
+    if text.starts_with('/') || text.contains('@') {
         return None;
     }
     let secure = format!("https://{text}");
@@ -110,6 +111,7 @@ mod tests {
             ("127.0.0.1:8080/v1", no_scheme("http://127.0.0.1:8080/v1")),
             ("[::1]:8080", no_scheme("http://[::1]:8080")),
             ("user:hunter2@example.com", UrlProblem::NoScheme { meant: None }),
+            ("http//user:hunter2@example.com", UrlProblem::NoScheme { meant: None }),
             ("/v1", UrlProblem::NoScheme { meant: None }),
             ("ftp://example.com", UrlProblem::NotHttp { scheme: "ftp".to_owned() }),
             ("https://admin:hunter2@example.com", UrlProblem::UserInfo),

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod bindle_server;
+mod canary;
+mod chain;
 mod cli;
 mod conformance;
 mod deploy;
@@ -18,4 +20,5 @@ mod registry;
 mod scripts;
 mod settings;
 mod support;
+mod terminal;
 mod transcripts;

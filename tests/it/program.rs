@@ -1,5 +1,6 @@
 //! The real program, run in a sealed environment.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -8,11 +9,12 @@ use tokio::process::Command;
 
 use crate::support::app::App;
 use crate::support::stack::{PASSWORD, Stack, USER};
+use crate::terminal::{self, Answer, Seen, Streams};
 
 /// A run that is about to start.
 pub struct Program {
     command: Command,
-    _home: TempDir,
+    _home: Option<TempDir>,
 }
 
 /// What a run came to.
@@ -34,13 +36,19 @@ impl Output {
 }
 
 impl Program {
-    /// In this directory, without any variable but a home of its own.
+    /// In this directory, without any variable but a home of its own, and without a terminal.
     pub fn new(directory: &Path) -> Self {
         let home = TempDir::new().expect("a temporary directory can be made");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_spin-deploy"));
-        command.env_clear().env("HOME", home.path()).current_dir(directory);
+        let program = Program::at_home(home.path(), directory);
+        Program { _home: Some(home), ..program }
+    }
+
+    /// The same in a home that is there already.
+    pub fn at_home(home: &Path, directory: &Path) -> Self {
+        let mut command = away_from_terminal();
+        command.env_clear().env("HOME", home).current_dir(directory);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        Program { command, _home: home }
+        Program { command, _home: None }
     }
 
     /// Deploying this application to this stack, as its owner would.
@@ -60,7 +68,12 @@ impl Program {
     }
 
     /// Sets a variable.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(self, name: &str, value: &str) -> Self {
+        self.env_os(name, value.as_ref())
+    }
+
+    /// Sets a variable to anything, be it text or not.
+    pub fn env_os(mut self, name: &str, value: &OsStr) -> Self {
         self.command.env(name, value);
         self
     }
@@ -71,10 +84,32 @@ impl Program {
         self
     }
 
+    /// Another program in the same place, to try out what is made for this one.
+    #[must_use]
+    pub fn instead(&self, script: &str) -> Self {
+        let (mut other, this) = (Command::new("/bin/sh"), self.command.as_std());
+        other.args(["-c", script]).env_clear();
+        other.envs(this.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        other.current_dir(this.get_current_dir().expect("a program is always run in a directory"));
+        other.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Program { command: other, _home: None }
+    }
+
     /// Sends its standard output to a file.
     pub fn stdout_to(mut self, path: &str) -> Self {
         self.command.stdout(std::fs::File::options().write(true).open(path).expect("it can be written"));
         self
+    }
+
+    /// Lets it read a file as its standard input.
+    pub fn stdin_from(mut self, path: &Path) -> Self {
+        self.command.stdin(std::fs::File::open(path).expect("it can be read"));
+        self
+    }
+
+    /// Runs it to its end, at a terminal.
+    pub async fn at_terminal(self, streams: Streams<'_>, dialog: &[(&str, Answer<'_>)]) -> Seen {
+        terminal::run(self.command.as_std(), streams, dialog).await
     }
 
     /// Runs it to its end.
@@ -90,11 +125,23 @@ impl Program {
     }
 }
 
+/// The program in a session without a terminal: that of the person who runs the tests is not asked. (Elsewhere than on
+/// Linux there may be no `setsid`.)
+fn away_from_terminal() -> Command {
+    let program = env!("CARGO_BIN_EXE_spin-deploy");
+    if !cfg!(target_os = "linux") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setsid");
+    command.arg(program);
+    command
+}
+
 /// A run under way.
 pub struct Running {
     child: tokio::process::Child,
     id: u32,
-    _home: TempDir,
+    _home: Option<TempDir>,
 }
 
 impl Running {

@@ -69,7 +69,7 @@ impl Hippo {
     /// Makes an account. The id that Hippo answers with proves little: it is there also where a name that differs from
     /// another one by its case only was not taken.
     pub async fn create_account(&self, cx: &Context, login: &Login) -> Result<(), ApiError> {
-        let call = Call::create(self.url(&["api", "accounts"]), &UserAndPassword::of(login));
+        let call = Call::create(self.url(&["api", "accounts"]), &UserAndPassword::of(login)).hiding(&login.password);
         self.session.send(cx, &call).await.map(drop)
     }
 

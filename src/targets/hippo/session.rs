@@ -30,6 +30,8 @@ pub struct Call {
     method: Method,
     url: Url,
     body: Option<Vec<u8>>,
+    /// What of the body is secret.
+    secret: Option<Secret>,
     repeat: Repeat,
     limit: usize,
 }
@@ -44,7 +46,7 @@ impl std::fmt::Debug for Call {
 impl Call {
     /// A read.
     pub fn get(url: Url) -> Call {
-        Call { method: Method::GET, url, body: None, repeat: Repeat::Freely, limit: LIMIT }
+        Call { method: Method::GET, url, body: None, secret: None, repeat: Repeat::Freely, limit: LIMIT }
     }
 
     /// A removal: gone is gone.
@@ -60,6 +62,12 @@ impl Call {
     /// A creation. Whoever sends it reads back before sending it again.
     pub fn create(url: Url, body: &impl Serialize) -> Call {
         Call { repeat: Repeat::IfUntouched, ..Call::set(Method::POST, url, body) }
+    }
+
+    /// This of the body must not be shown, wherever it comes back.
+    pub fn hiding(mut self, secret: &Secret) -> Call {
+        self.secret = Some(secret.clone());
+        self
     }
 
     /// One attempt only.
@@ -181,7 +189,7 @@ impl Session {
     /// Asks for a token. No other token is sent along: Hippo answers 500 where the user of that one is gone.
     pub async fn log_in(&self, cx: &Context, login: &Login) -> Result<TokenInfo, ApiError> {
         let body = UserAndPassword::of(login);
-        let call = Call::set(Method::POST, self.login_url.clone(), &body);
+        let call = Call::set(Method::POST, self.login_url.clone(), &body).hiding(&login.password);
         let response = self.exchange(cx, &call, None).await?;
         Ok(success(response).map_err(ApiError::at_login)?.json()?)
     }
@@ -203,7 +211,10 @@ impl Session {
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
-            answer = answer => Ok(answer?),
+            answer = answer => Ok(match &call.secret {
+                Some(secret) => answer?.without(secret.expose()),
+                None => answer?,
+            }),
             () = stopped => Err(ApiError::Cancelled),
         }
     }

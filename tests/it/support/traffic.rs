@@ -20,7 +20,14 @@ pub struct Exchange {
     pub path: String,
     /// The bytes of its body.
     pub bytes: u64,
+    /// Who the client says it is.
+    pub authorization: Option<String>,
+    /// Its body, where it is short.
+    pub body: Bytes,
 }
+
+/// The longest body that is kept.
+const SHORT: usize = 4096;
 
 impl std::fmt::Display for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -154,8 +161,15 @@ async fn relay(State(upstream): State<Upstream>, request: Request) -> Response<B
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     // A body that ends too early must not go on: a Bindle server would never again take that parcel.
     let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else { return std::future::pending().await };
-    let exchange =
-        Exchange { server: upstream.server, method: parts.method.to_string(), path, bytes: body.len() as u64 };
+    let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().expect("it is text"));
+    let exchange = Exchange {
+        server: upstream.server,
+        method: parts.method.to_string(),
+        path,
+        bytes: body.len() as u64,
+        authorization: authorization.map(str::to_owned),
+        body: if body.len() <= SHORT { body.clone() } else { Bytes::new() },
+    };
     let traffic = upstream.traffic.clone();
     let due = upstream.traffic.note(exchange.clone());
     // What has been forwarded is answered even when the client is gone meanwhile.
