@@ -13,11 +13,12 @@ use crate::package::{self, BuildInfo, Route};
 use crate::settings::env::Environment;
 use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
 use crate::target::{AppName, Context, ErrorKind};
-use crate::targets::{self, DRIVERS, Driver};
+use crate::targets::{self, Driver};
 
 use super::args::{DeployArgs, WaitingArgs};
 use super::build::Builder;
-use super::decide::{self, Ask};
+use super::credentials::{self, Ask};
+use super::decide;
 use super::first_contact::{self, Purpose};
 use super::former;
 use super::machine::{block_on, machine, own_directories};
@@ -27,9 +28,6 @@ use super::visit::Visitor;
 use super::watch::Watch;
 use super::{ExitCode, Failure, NAME};
 
-/// Names closer than this (Jaro, 0 to 1) are taken for slips.
-const NEAR: f64 = 0.7;
-
 /// Decides the settings and deploys.
 pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
@@ -37,15 +35,15 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     former::heed(&args.former, watch.as_ref())?;
     let package = packaging(args, &settings, environment, watch.as_ref())?;
     first_contact::refuse(&settings, Purpose::Deploy)?;
-    let driver = driver(&settings.target)?;
+    let driver = settings.driver.value;
     refuse_flags_of_others(&args.layer(), driver)?;
     let build = Builder::wanted(args.application.build, environment);
     let request = Request {
         from: args.application.from.clone(),
         package,
-        timeout: args.waiting.patience(),
+        timeout: args.waiting.patience(settings.timeout.value),
         name: settings.app.clone().map(other_name),
-        check: check(settings.check.clone(), &args.waiting, watch.as_ref())?,
+        check: check(&settings, &args.waiting, watch.as_ref())?,
         built: build.is_some(),
     };
     // Not the request: it holds the values of variables, which may be secret.
@@ -60,7 +58,7 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
         Err(error) if error.kind != ErrorKind::Unauthenticated => return Err(error.into()),
         _ => {}
     }
-    let credentials = decide::credentials(driver, &settings, &args.login, Ask::AtTerminal, environment, watch)?;
+    let credentials = credentials::find(driver, &settings, &args.login, Ask::AtTerminal, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);
     let outcome = block_on(until_stopped(&Job { driver, config, build, request }, watch))?;
     Ok(Event::Finished(Box::new(finished(&outcome, started))))
@@ -126,19 +124,6 @@ fn cache() -> PathBuf {
     }
 }
 
-/// The driver that `--target` names.
-pub fn driver(target: &Setting<String>) -> Result<&'static Driver, Failure> {
-    if let Some(driver) = targets::find(&target.value) {
-        return Ok(driver);
-    }
-    let near = |driver: &&Driver| strsim::jaro(driver.kind, &target.value.to_lowercase()) >= NEAR;
-    let meant = DRIVERS.iter().find(near).map(|driver| format!(": did you mean {}?", driver.kind)).unwrap_or_default();
-    let message = format!("there is no target {:?}, which {} names{meant}", target.value, target.origin);
-    let known = DRIVERS.iter().map(|driver| format!("{} ({})", driver.kind, driver.summary));
-    let known = known.collect::<Vec<_>>().join(", ");
-    Err(Failure::new(ExitCode::Usage, message).hint(format!("one of these: {known}")))
-}
-
 /// Refuses flags that mean nothing to the target; variables may be there for another command.
 pub fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Failure> {
     let of_another = |key: &Key| flags.has(*key) && key.target().is_some_and(|target| target != driver.kind);
@@ -156,16 +141,14 @@ fn other_name(Setting { value, origin }: Setting<String>) -> OtherName {
 }
 
 /// What has to answer, too. Only who waits can see whether it does: typed for a run that does not wait, it is refused.
-fn check(
-    check: Option<Setting<settings::Check>>,
-    waiting: &WaitingArgs,
-    reporter: &dyn Reporter,
-) -> Result<Option<Check>, Failure> {
+fn check(settings: &Settings, waiting: &WaitingArgs, reporter: &dyn Reporter) -> Result<Option<Check>, Failure> {
+    let check = settings.check.clone();
     let Some(Setting { value: settings::Check { path, status }, origin }) = check else { return Ok(None) };
-    if waiting.patience().is_some() {
+    if waiting.patience(settings.timeout.value).is_some() {
         return Ok(Some(Check { path, status }));
     }
-    let why = if waiting.no_wait { "--no-wait" } else { "a --timeout of 0" };
+    let none = format!("a timeout of 0 ({})", settings.timeout.origin);
+    let why = if waiting.no_wait { "--no-wait" } else { &none };
     if let Origin::Flag(flag) = origin {
         let message = format!("{flag} cannot be used together with {why}");
         return Err(Failure::new(ExitCode::Usage, message).hint(format!("leave out {flag} or {why}")));
@@ -226,20 +209,6 @@ fn route_url(base: &str, route: &Route) -> RouteUrl {
 mod tests {
     use super::*;
     use crate::settings::Origin;
-
-    #[test]
-    fn an_unknown_target_is_told_what_there_is() {
-        let target = |value: &str| Setting { value: value.to_owned(), origin: Origin::Variable("SPIN_DEPLOY_TARGET") };
-        assert_eq!(driver(&target("hippo")).unwrap().kind, "hippo");
-        let near = driver(&target("hipo")).unwrap_err();
-        assert_eq!(near.code, ExitCode::Usage);
-        assert_eq!(near.message, "there is no target \"hipo\", which SPIN_DEPLOY_TARGET names: did you mean hippo?");
-        let far = driver(&target("kubernetes")).unwrap_err();
-        assert!(far.message.ends_with("names"), "{}", far.message);
-        let known =
-            "hippo (Hippo on Nomad, with a Bindle registry), local (this machine: stores the app and serves it)";
-        assert_eq!(far.hints, [format!("one of these: {known}")]);
-    }
 
     #[test]
     fn routes_stand_below_the_url() {

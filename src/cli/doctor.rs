@@ -12,8 +12,9 @@ use crate::target::{Context, ErrorKind, Finding};
 use crate::targets::{self, Driver};
 
 use super::args::DoctorArgs;
-use super::decide::{self, Ask};
-use super::deploy::{driver, refuse_flags_of_others};
+use super::credentials::{self, Ask};
+use super::decide;
+use super::deploy::refuse_flags_of_others;
 use super::failure::target_code;
 use super::first_contact::{self, Purpose};
 use super::machine::{block_on, machine};
@@ -27,12 +28,12 @@ pub fn run(args: &DoctorArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     let asking = &args.asking;
     let settings = decide::settings(args.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
     first_contact::refuse(&settings, Purpose::Examine)?;
-    let driver = driver(&settings.target)?;
+    let driver = settings.driver.value;
     refuse_flags_of_others(&args.layer(), driver)?;
     tracing::debug!(?settings, "decided");
 
     let machine = settings.local.is_some().then(|| machine(environment)).transpose()?;
-    let credentials = decide::credentials(driver, &settings, &asking.login, Ask::Never, environment, watch)?;
+    let credentials = credentials::find(driver, &settings, &asking.login, Ask::Never, environment, watch)?;
     let config = settings.config(machine.as_ref(), &credentials);
     let mut looks = Looks { watch, seen: Vec::new() };
     block_on(until_stopped(driver, &config, environment, decided(&settings, driver), &mut looks))?;

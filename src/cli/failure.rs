@@ -11,7 +11,7 @@ use crate::deploy::{DeployError, Unanswered};
 use crate::event::{Event, Failed, Problem, Step};
 use crate::http::{HttpError, Kind};
 use crate::package::{PackageError, Refusal};
-use crate::settings::SettingsError;
+use crate::settings::{FileProblem, SettingsError};
 use crate::target::{ErrorKind, Release, Status, TargetError};
 
 /// An error at the boundary, with everything that the user is told.
@@ -108,9 +108,20 @@ impl From<SettingsError> for Failure {
             | SettingsError::Url { .. }
             | SettingsError::NotASwitch { .. }
             | SettingsError::Unusable { .. }
-            | SettingsError::TokenAndLogin { .. } => ExitCode::Usage,
+            | SettingsError::TokenAndLogin { .. }
+            | SettingsError::Unreadable { .. }
+            | SettingsError::UnusableFile { .. }
+            | SettingsError::UnknownTarget { .. }
+            | SettingsError::TwoDrivers { .. }
+            | SettingsError::Lowered { .. } => ExitCode::Usage,
         };
-        Failure { hints: error.hints(), ..Failure::of(code, &error) }
+        let failure = Failure { hints: error.hints(), ..Failure::of(code, &error) };
+        match error {
+            SettingsError::UnusableFile { problems, .. } => {
+                Failure { problems: problems.into_iter().map(file_problem).collect(), ..failure }
+            }
+            _ => failure,
+        }
     }
 }
 
@@ -284,6 +295,12 @@ fn load_problems(error: LoadError) -> Vec<Problem> {
         hint: problem.hint,
     };
     error.problems.into_iter().map(problem).collect()
+}
+
+fn file_problem(problem: FileProblem) -> Problem {
+    let FileProblem { place, message, hint } = problem;
+    let at = if place.key.is_empty() { place.to_string() } else { format!("{place}: {}", place.key) };
+    Problem { code: None, at: Some(at), message, hint }
 }
 
 fn refusal(refusal: Refusal) -> Problem {

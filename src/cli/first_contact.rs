@@ -1,6 +1,6 @@
 //! What somebody is told who has said nothing yet: the choices there are, at once.
 
-use crate::settings::{Origin, Settings};
+use crate::settings::{Configured, Settings};
 
 use super::{ExitCode, Failure};
 
@@ -17,13 +17,26 @@ pub enum Purpose {
     WhoAmI,
 }
 
-/// Refuses to guess where nothing is configured and nothing was given.
+/// Refuses to guess where nothing was chosen.
 pub fn refuse(settings: &Settings, purpose: Purpose) -> Result<(), Failure> {
-    let given = settings.target.origin != Origin::Default;
-    match given || settings.hippo_url.is_some() || settings.bindle_url.is_some() {
-        true => Ok(()),
-        false => Err(welcome(purpose)),
+    match (settings.is_first_contact(), settings.configured.as_slice()) {
+        (false, _) => Ok(()),
+        (true, []) => Err(welcome(purpose)),
+        (true, configured) => Err(not_chosen(configured)),
     }
+}
+
+/// Targets are configured, and none of them is meant.
+fn not_chosen(configured: &[Configured]) -> Failure {
+    let names: Vec<&str> = configured.iter().map(|target| target.name.as_str()).collect();
+    let message = format!("nothing says which of the configured targets is meant: {}", names.join(", "));
+    Failure::new(ExitCode::Usage, message)
+        .hint(format!("choose one: --target {}", names[0]))
+        .hint(format!(
+            "to say it once and for all, write `default-target = \"{}\"` into spin-deploy.toml beside spin.toml",
+            names[0]
+        ))
+        .hint("see what there is: `spin-deploy targets`")
 }
 
 fn welcome(purpose: Purpose) -> Failure {
@@ -68,7 +81,7 @@ fn welcome(purpose: Purpose) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{self, Key, Layer};
+    use crate::settings::{self, Key, Layer, Origin};
 
     fn settings(given: &[(Key, &str)]) -> Settings {
         let mut layer = Layer::default();

@@ -159,15 +159,14 @@ fn complaints(text: &str) -> Vec<String> {
 
 /// A command in the midst of words, where nothing says where it begins and ends.
 fn unquoted(text: &str) -> Option<&str> {
-    let words = text.split('`').step_by(2).find_map(|part| {
+    text.split('`').step_by(2).find_map(|part| {
         let (before, rest) = part.split_once(&format!("{NAME} "))?;
         let next = rest.split_whitespace().next()?.trim_end_matches([',', ';', '.']);
         let command = Cli::command();
         let is_command = next.starts_with("--") || command.get_subcommands().any(|known| known.get_name() == next);
         let begins = without_variables(&format!("{}{NAME} ", before.lines().last().unwrap_or_default())).trim() == NAME;
         (is_command && !begins).then_some(rest)
-    });
-    words
+    })
 }
 
 /// The options of all commands, hidden ones and aliases included.

@@ -16,8 +16,9 @@ use crate::targets::{Driver, MakeAccounts};
 
 use super::args::LoginArgs;
 use super::asking::ask;
-use super::decide::{self, Ask, Logins, Questions, REGISTRY, TARGET, Words};
-use super::deploy::{driver, refuse_flags_of_others};
+use super::credentials::{self, Ask, Logins, Questions, REGISTRY, TARGET, Words};
+use super::decide;
+use super::deploy::refuse_flags_of_others;
 use super::first_contact::{self, Purpose};
 use super::watch::Watch;
 use super::{ExitCode, Failure, whoami};
@@ -37,7 +38,7 @@ pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> R
     let asking = &args.asking;
     let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
     first_contact::refuse(&settings, Purpose::LogIn)?;
-    let driver = driver(&settings.target)?;
+    let driver = settings.driver.value;
     refuse_flags_of_others(&asking.layer(), driver)?;
     let accounts = accounts(driver, &settings)?;
     let logins = Logins::new(&settings);
@@ -120,7 +121,7 @@ impl Entry<'_> {
         let server = self.server();
         let login = match (&self.settings.credential, self.questions.person()) {
             (Some(given), person) => {
-                let said = decide::said(given);
+                let said = credentials::said(given);
                 chain::login(&server, &said.given, &said.origin, person)
             }
             (None, Ok(person)) => {
@@ -200,7 +201,7 @@ impl Entry<'_> {
         let origin = ServerOrigin::from(url);
         let known = match &self.settings.bindle_login {
             Some(given) => {
-                let said = decide::said(given);
+                let said = credentials::said(given);
                 let login = chain::login(&origin, &said.given, &said.origin, self.questions.person());
                 Some(login.map_err(|error| not_said(error, &REGISTRY, url))?)
             }
@@ -253,8 +254,8 @@ impl Entry<'_> {
 
 /// That somebody did not say who they are. To log in is what they were about to do.
 fn not_said(error: ChainError, words: &Words, url: &Url) -> Failure {
-    let mut failure = decide::failure(error, words, url);
-    failure.hints.retain(|hint| *hint != decide::login_command(url));
+    let mut failure = credentials::failure(error, words, url);
+    failure.hints.retain(|hint| *hint != credentials::login_command(url));
     failure
 }
 

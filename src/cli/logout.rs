@@ -10,8 +10,9 @@ use crate::event::{Event, LoggedOut, Reporter};
 use crate::settings::env::Environment;
 
 use super::args::LogoutArgs;
-use super::decide::{self, Logins};
-use super::deploy::{driver, refuse_flags_of_others};
+use super::credentials::Logins;
+use super::decide;
+use super::deploy::refuse_flags_of_others;
 use super::login::has_accounts;
 use super::watch::Watch;
 use super::{ExitCode, Failure};
@@ -26,7 +27,7 @@ pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> 
         warn_of_others(&logins, watch, |_| true);
         return Ok(logged_out(servers));
     }
-    let driver = driver(&settings.target)?;
+    let driver = settings.driver.value;
     refuse_flags_of_others(&asking.layer(), driver)?;
     has_accounts(driver, &settings)?;
     let urls = [&settings.hippo_url, &settings.bindle_url].into_iter().flatten();

@@ -7,6 +7,7 @@ mod args;
 mod asking;
 mod build;
 mod completions;
+mod credentials;
 mod decide;
 mod deploy;
 mod doctor;

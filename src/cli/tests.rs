@@ -1,7 +1,11 @@
 //! The help as a whole, and the routes by which arguments come.
 
+use std::time::Duration;
+
 use super::*;
 use crate::settings::Key;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn command(words: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once(NAME).chain(words.split_whitespace()))
@@ -156,10 +160,10 @@ fn older_spellings_are_understood() {
         ("--deploy-existing-bindle", |args| args.former.deploy_existing_bindle),
         ("--environment-name x", |args| args.layer().has(Key::SpinEnvironment)),
         ("--key-value a=b --key-value c=d", |args| args.former.key_value == ["a=b", "c=d"]),
-        ("--readiness-timeout 60", |args| args.waiting.patience().is_some_and(|timeout| timeout.as_secs() == 60)),
-        ("", |args| args.waiting.patience().is_some_and(|timeout| timeout.as_secs() == 300)),
-        ("--timeout 0", |args| args.waiting.patience().is_none()),
-        ("--no-wait", |args| args.waiting.patience().is_none()),
+        ("--readiness-timeout 60", |args| args.waiting.timeout.as_deref() == Some("60")),
+        ("", |args| args.waiting.patience(MINUTE) == Some(MINUTE)),
+        ("--timeout 0", |args| args.waiting.patience(Duration::ZERO).is_none()),
+        ("--no-wait", |args| args.waiting.patience(MINUTE).is_none()),
     ];
     for (words, holds) in table {
         assert!(holds(&parse(words).unwrap_or_else(|error| panic!("{words}: {error}"))), "{words}");
@@ -206,7 +210,6 @@ fn what_makes_no_sense_is_refused() {
         "--hippo-url=",
         "--buildinfo a --no-buildinfo",
         "--buildinfo a_b",
-        "--timeout soon",
         "--timeout 5m --no-wait",
         "-q -v",
         "--format xml",
@@ -253,4 +256,21 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
     assert!(!coloured(Colour::Auto, &dumb, true));
     assert!(coloured(Colour::Always, &no_color, false));
     assert!(!coloured(Colour::Never, &plain, true));
+}
+
+/// Every flag, letter and other spelling of every command stands in the documentation, as a word of its own.
+#[test]
+fn the_documentation_tells_every_flag_of_every_command() {
+    let documentation = include_str!("../../docs/configuration.md");
+    let mut command = Cli::command();
+    command.build();
+    let commands = std::iter::once(&command).chain(command.get_subcommands());
+    for (command, argument) in commands.flat_map(|one| one.get_arguments().map(move |argument| (one, argument))) {
+        let long = argument.get_long_and_visible_aliases().into_iter().flatten();
+        let longs = long.chain(argument.get_all_aliases().into_iter().flatten()).map(|name| format!("`--{name}`"));
+        let shorts = argument.get_short().into_iter().map(|letter| format!("`-{letter}`"));
+        for flag in longs.chain(shorts) {
+            assert!(documentation.contains(&flag), "{flag} of {} is not documented", command.get_name());
+        }
+    }
 }

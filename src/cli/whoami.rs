@@ -10,8 +10,9 @@ use crate::settings::env::Environment;
 
 use super::args::{AskingArgs, WhoamiArgs};
 use super::asking::ask;
-use super::decide::{self, Ask, Logins, Questions};
-use super::deploy::{driver, refuse_flags_of_others};
+use super::credentials::{self, Ask, Logins, Questions};
+use super::decide;
+use super::deploy::refuse_flags_of_others;
 use super::first_contact::{self, Purpose};
 use super::login::accounts;
 use super::watch::Watch;
@@ -30,11 +31,11 @@ pub fn tell(asking: &AskingArgs, all: bool, environment: &Environment, watch: &A
         return list(&logins, watch);
     }
     first_contact::refuse(&settings, Purpose::WhoAmI)?;
-    let driver = driver(&settings.target)?;
+    let driver = settings.driver.value;
     refuse_flags_of_others(&asking.layer(), driver)?;
     let accounts = accounts(driver, &settings)?;
     let questions = Questions::new(Ask::Never, &asking.login, environment);
-    let found = decide::at_target(accounts.server(), &settings, &logins, &questions)?;
+    let found = credentials::at_target(accounts.server(), &settings, &logins, &questions)?;
     for message in found.notes {
         watch.report(Event::Note { message });
     }

@@ -26,7 +26,7 @@ pub(super) fn decide(layers: &Layers<'_>) -> Result<Option<Setting<Check>>, Sett
 }
 
 /// What may be seen of a check: a query may hold what is secret.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     match text.split_once('?') {
         Some((path, _)) => format!("{path}?…"),
         None => text.to_owned(),

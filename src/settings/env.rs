@@ -30,33 +30,33 @@ const CI: &str = "CI";
 
 /// All variables. Where two give the same setting, the first that is set counts.
 pub const VARIABLES: &[Variable] = &[
-    setting("SPIN_DEPLOY_TARGET", Key::Target, "the target to deploy to"),
-    setting("SPIN_DEPLOY_APP", Key::App, "the application's name at the target"),
-    setting("HIPPO_URL", Key::HippoUrl, "Hippo's address"),
-    secret("HIPPO_TOKEN", Key::HippoToken, "a token for Hippo"),
-    setting("HIPPO_USERNAME", Key::HippoUsername, "a user at Hippo"),
-    secret("HIPPO_PASSWORD", Key::HippoPassword, "the user's password at Hippo"),
-    setting("SPIN_DEPLOY_CHANNEL", Key::Channel, "the channel to deploy to"),
-    setting("SPIN_DEPLOY_APP_URL", Key::AppUrl, "how a channel's domain becomes the application's URL"),
-    setting("BINDLE_SERVER_URL", Key::BindleServer, "the Bindle server's address"),
-    setting("BINDLE_URL", Key::BindleServer, "the same, as Spin 0.2 to 0.5 call it"),
-    setting("BINDLE_USERNAME", Key::BindleUsername, "a user at the Bindle server"),
-    secret("BINDLE_PASSWORD", Key::BindlePassword, "the user's password at the Bindle server"),
-    setting("SPIN_DEPLOY_SIGNING_KEY", Key::SigningKey, "the file with the key that signs invoices"),
-    setting("SPIN_DEPLOY_CA_CERT", Key::CaCert, "a PEM file with further certificate authorities"),
-    setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo, "true: versions get no build metadata"),
-    setting("SPIN_DEPLOY_TIMEOUT", Key::Timeout, "how long to wait for an answer"),
-    setting("SPIN_DEPLOY_CHECK", Key::Check, "a path of the application that has to answer, too"),
-    setting("SPIN_DEPLOY_CREDENTIAL_STORE", Key::CredentialStore, "where logins are kept: file or keyring"),
-    setting("FERMYON_DEPLOYMENT_ENVIRONMENT", Key::SpinEnvironment, "which login of Spin 0.6 to 1.2 is meant"),
-    setting("SPIN_DEPLOY_DATA_DIR", Key::DataDir, "where applications are stored that this machine serves"),
-    setting("SPIN_DEPLOY_LISTEN", Key::Listen, "the address that they are served on"),
-    setting("SPIN_DEPLOY_FIRST_PORT", Key::FirstPort, "the port of the first of them"),
-    setting("SPIN_DEPLOY_MAX_MEMORY", Key::MaxMemory, "the memory of a request"),
-    setting("SPIN_DEPLOY_MAX_TIME", Key::MaxTime, "the time of a request"),
-    setting("SPIN_DEPLOY_MAX_REQUESTS", Key::MaxRequests, "requests of an application at the same time"),
-    setting("SPIN_DEPLOY_MAX_REQUEST_BODY", Key::MaxRequestBody, "the length of a request's body"),
-    setting("SPIN_DEPLOY_MAX_RESPONSE_BODY", Key::MaxResponseBody, "the length of an answer's body"),
+    setting("SPIN_DEPLOY_TARGET", Key::Target),
+    setting("SPIN_DEPLOY_APP", Key::App),
+    setting("HIPPO_URL", Key::HippoUrl),
+    setting("HIPPO_TOKEN", Key::HippoToken),
+    setting("HIPPO_USERNAME", Key::HippoUsername),
+    setting("HIPPO_PASSWORD", Key::HippoPassword),
+    setting("SPIN_DEPLOY_CHANNEL", Key::Channel),
+    setting("SPIN_DEPLOY_APP_URL", Key::AppUrl),
+    setting("BINDLE_SERVER_URL", Key::BindleServer),
+    again("BINDLE_URL", Key::BindleServer, "the same, as Spin 0.2 to 0.5 call it"),
+    setting("BINDLE_USERNAME", Key::BindleUsername),
+    setting("BINDLE_PASSWORD", Key::BindlePassword),
+    setting("SPIN_DEPLOY_SIGNING_KEY", Key::SigningKey),
+    setting("SPIN_DEPLOY_CA_CERT", Key::CaCert),
+    setting("SPIN_DEPLOY_NO_BUILDINFO", Key::NoBuildinfo),
+    setting("SPIN_DEPLOY_TIMEOUT", Key::Timeout),
+    setting("SPIN_DEPLOY_CHECK", Key::Check),
+    setting("SPIN_DEPLOY_CREDENTIAL_STORE", Key::CredentialStore),
+    setting("FERMYON_DEPLOYMENT_ENVIRONMENT", Key::SpinEnvironment),
+    setting("SPIN_DEPLOY_DATA_DIR", Key::DataDir),
+    setting("SPIN_DEPLOY_LISTEN", Key::Listen),
+    setting("SPIN_DEPLOY_FIRST_PORT", Key::FirstPort),
+    setting("SPIN_DEPLOY_MAX_MEMORY", Key::MaxMemory),
+    setting("SPIN_DEPLOY_MAX_TIME", Key::MaxTime),
+    setting("SPIN_DEPLOY_MAX_REQUESTS", Key::MaxRequests),
+    setting("SPIN_DEPLOY_MAX_REQUEST_BODY", Key::MaxRequestBody),
+    setting("SPIN_DEPLOY_MAX_RESPONSE_BODY", Key::MaxResponseBody),
     other(NO_COLOR, "anything: no colours"),
     other(TERM, "dumb: neither colours nor moving lines"),
     other(CI, "anything but false: never ask at the terminal"),
@@ -67,12 +67,12 @@ pub const VARIABLES: &[Variable] = &[
     other(SPIN_DEPLOY_LOG, "log records for developers on stderr: off, error, warn, info, debug or trace"),
 ];
 
-const fn setting(name: &'static str, key: Key, purpose: &'static str) -> Variable {
-    Variable { name, key: Some(key), purpose, secret: false }
+const fn setting(name: &'static str, key: Key) -> Variable {
+    again(name, key, key.purpose())
 }
 
-const fn secret(name: &'static str, key: Key, purpose: &'static str) -> Variable {
-    Variable { name, key: Some(key), purpose, secret: true }
+const fn again(name: &'static str, key: Key, purpose: &'static str) -> Variable {
+    Variable { name, key: Some(key), purpose, secret: key.is_secret() }
 }
 
 const fn other(name: &'static str, purpose: &'static str) -> Variable {
@@ -178,16 +178,51 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::Kept;
     use super::*;
 
+    const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
+
+    /// The cells after the first one of the row that begins with this flag.
+    fn row(flag: &str) -> Vec<String> {
+        let rows = DOCUMENTATION.lines().filter(|line| line.starts_with("| "));
+        // An escaped bar is part of a cell.
+        let mut rows = rows.map(|row| row.replace("\\|", "/").split('|').map(|cell| cell.trim().to_owned()).collect());
+        let found = rows.find(|row: &Vec<String>| row[1].contains(&format!("`{flag}`")));
+        let mut row = found.unwrap_or_else(|| panic!("{flag} has no row"));
+        row.pop();
+        row.split_off(2)
+    }
+
     #[test]
-    fn the_documentation_lists_every_variable_and_flag() {
-        let documentation = include_str!("../../docs/configuration.md");
+    fn the_documentation_tells_every_variable() {
         for variable in VARIABLES {
-            assert!(documentation.contains(&format!("`{}`", variable.name)), "{} is not documented", variable.name);
+            assert!(DOCUMENTATION.contains(&format!("`{}`", variable.name)), "{} is not documented", variable.name);
         }
+    }
+
+    #[test]
+    fn the_documentation_tells_of_every_setting_what_the_code_does() {
         for key in Key::ALL {
-            assert!(documentation.contains(&format!("`{}", key.flag())), "{} is not documented", key.flag());
+            let row = row(key.flag());
+            let [variables, file, default, _] = row.as_slice() else { panic!("{row:?}") };
+            let names: Vec<&str> = VARIABLES.iter().filter(|known| known.key == Some(*key)).map(|v| v.name).collect();
+            let told: Vec<&str> = variables.split('`').skip(1).step_by(2).collect();
+            assert_eq!(told, names, "{}", key.flag());
+            assert_eq!(variables.contains("(secret)"), key.is_secret(), "{}", key.flag());
+            let told_file = match key.in_files() {
+                None => "never".to_owned(),
+                Some(name) if matches!(key.kept(), Kept::AtUsersTop | Kept::InUsersTables) => {
+                    format!("`{name}`, the user's only")
+                }
+                Some(name) => format!("`{name}`"),
+            };
+            assert_eq!(*file, told_file, "{}", key.flag());
+            match key.default() {
+                Some("false") => assert_eq!(default, "no", "{}", key.flag()),
+                Some(value) => assert_eq!(*default, format!("`{value}`"), "{}", key.flag()),
+                None => assert!(!default.contains('`'), "{}: {default}", key.flag()),
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Why settings cannot be used.
 
-use super::{Origin, Place, UrlProblem};
+use std::path::PathBuf;
+
+use super::{FileProblem, Origin, Place, UrlProblem};
 
 /// A setting that cannot be used. Messages name flags and variables, never the values of secrets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +26,36 @@ pub enum SettingsError {
     /// Two ways to say who we are, on one layer.
     #[error("{token} cannot be used together with {login}")]
     TokenAndLogin { token: Origin, login: Origin },
+    /// A configuration file that is there and cannot be read.
+    #[error("could not read {}: {why}", file.display())]
+    Unreadable { file: PathBuf, why: String },
+    /// A configuration file that holds what means nothing.
+    #[error("could not use {}", file.display())]
+    UnusableFile {
+        file: PathBuf,
+        /// What is wrong with it, in its order; never empty.
+        problems: Vec<FileProblem>,
+    },
+    /// A target that is neither configured nor a driver.
+    #[error("there is no target {name:?}, which {origin} names{}", did_you_mean(meant))]
+    UnknownTarget {
+        name: String,
+        origin: Origin,
+        /// What was probably meant.
+        meant: Option<String>,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The project and the user say different drivers of one target.
+    #[error("the target {target:?} has two drivers: {one} and {other}")]
+    TwoDrivers { target: String, one: Origin, other: Origin },
+    /// The user lowered the safety for a server, and the project names another one.
+    #[error("{switch} does not hold for {address}: a project must not lower the safety of its users")]
+    Lowered { switch: Origin, address: Origin },
+}
+
+fn did_you_mean(meant: &Option<String>) -> String {
+    meant.as_ref().map(|meant| format!(": did you mean {meant}?")).unwrap_or_default()
 }
 
 impl SettingsError {
@@ -31,6 +63,16 @@ impl SettingsError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             SettingsError::NotUnicode { origin } => vec![format!("give {origin} a value in UTF-8")],
+            SettingsError::Unreadable { file, .. } => vec![format!("make {} readable, or remove it", file.display())],
+            // Each problem has advice of its own.
+            SettingsError::UnusableFile { .. } => vec!["correct the file, and run the same command again".to_owned()],
+            SettingsError::UnknownTarget { known, .. } => vec![format!("one of these: {}", known.join(", "))],
+            SettingsError::TwoDrivers { one, other, .. } => {
+                vec![format!("correct {one} or {other}, or give one of the targets another name")]
+            }
+            SettingsError::Lowered { switch, address } => {
+                vec![format!("pass --{}, or write {} into your own file as well", name_of(switch), name_of(address))]
+            }
             SettingsError::Url { origin, problem } => match problem.example() {
                 Some(url) => vec![assign(origin, &url)],
                 None => vec![problem.remedy().to_owned()],
@@ -39,6 +81,16 @@ impl SettingsError {
             SettingsError::Unusable { origin, example, .. } => vec![assign(origin, example)],
             SettingsError::TokenAndLogin { token, login } => vec![format!("leave out {token} or {login}")],
         }
+    }
+}
+
+/// The bare name of what a file or a flag sets.
+fn name_of(origin: &Origin) -> &str {
+    match origin {
+        Origin::Flag(name) => name.trim_start_matches('-'),
+        Origin::Variable(name) => name,
+        Origin::File(Place { key, .. }) => key,
+        Origin::Default => "",
     }
 }
 

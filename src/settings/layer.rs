@@ -1,7 +1,7 @@
 //! What each place says, and how the places are put on top of each other.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,11 +32,18 @@ pub struct Place {
     pub key: String,
 }
 
+/// `spin-deploy.toml:3`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Flag(name) | Origin::Variable(name) => f.write_str(name),
-            Origin::File(Place { file, line, key }) => write!(f, "{key} in {}:{line}", file.display()),
+            Origin::File(place) => write!(f, "{} in {place}", place.key),
             Origin::Default => f.write_str("the default"),
         }
     }
@@ -63,8 +70,9 @@ impl<T> Setting<T> {
     }
 }
 
-/// What one place (the command line, the environment) says. Has no `Debug`: it holds secrets as plain text.
-#[derive(Default)]
+/// What one place (the command line, the environment, a table of a file) says. Has no `Debug`: it holds secrets as plain
+/// text.
+#[derive(Default, Clone)]
 pub struct Layer {
     values: BTreeMap<Key, (OsString, Origin)>,
     notes: Vec<String>,
@@ -87,6 +95,11 @@ impl Layer {
     /// Whether the layer says anything about `key`.
     pub fn has(&self, key: Key) -> bool {
         self.values.contains_key(&key)
+    }
+
+    /// What the layer says about `key`.
+    pub(super) fn value(&self, key: Key) -> Option<&OsStr> {
+        self.values.get(&key).map(|(value, _)| value.as_os_str())
     }
 
     /// Where the layer's value for `key` comes from.

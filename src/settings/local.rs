@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{Key, Layers, Setting, SettingsError};
+use super::{Key, Layers, Setting, SettingsError, duration};
 use crate::targets::local::{Config, Launch, Limits, Serving};
 
 /// The address when nothing else is said: this machine alone can reach it.
@@ -150,10 +150,7 @@ fn size(
 }
 
 fn time(layers: &Layers<'_>) -> Result<Option<Duration>, SettingsError> {
-    let parse = |text: &str| {
-        let bare = text.parse().ok().map(Duration::from_secs);
-        bare.or_else(|| humantime::parse_duration(text).ok()).filter(|time| TIME.contains(time))
-    };
+    let parse = |text: &str| duration::parse(text).filter(|time| TIME.contains(time));
     let parsed = parsed(layers, Key::MaxTime, "is no duration from 1ms to 24h", "30s", parse)?;
     Ok(parsed.map(|setting| setting.value))
 }

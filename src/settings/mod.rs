@@ -1,33 +1,41 @@
-//! What was decided: flag > environment > default, each value with its origin.
+//! What was decided: flag > environment > the project's file > the user's file > default, each value with its origin.
 //!
 //! `key.rs` lists what can be set, `layer.rs` holds what one place says, `env.rs` is the only reader of the
-//! environment, and [`resolve`] decides. Empty variables count as unset.
+//! environment, `file/` reads configuration files, `choice.rs` finds the target, and [`resolve_with`] decides. Empty
+//! variables count as unset.
 
 mod check;
+mod choice;
+mod duration;
 pub mod env;
 mod error;
+pub mod file;
 mod key;
 mod layer;
 mod local;
+mod shown;
 mod url;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ::url::Url;
 
 use crate::auth::{Credentials, Given, Login, Secret};
+use crate::targets::Driver;
 use crate::{http, targets};
 
 pub use check::Check;
+use choice::Choice;
 pub use error::SettingsError;
+pub use file::{Configured, FileProblem, Files};
 pub use key::Key;
 pub use layer::{Layer, Layers, Origin, Place, Setting};
 pub use local::{Local, Machine};
+pub use shown::Shown;
 pub use url::UrlProblem;
 
-/// The target when nothing else is said.
-const DEFAULT_TARGET: &str = "hippo";
-/// The target that [`Local`] is for.
+/// The driver that [`Local`] is for.
 const THIS_MACHINE: &str = "local";
 /// The channel when nothing else is said (SIP 001).
 const DEFAULT_CHANNEL: &str = "spin-deploy";
@@ -35,8 +43,12 @@ const DEFAULT_CHANNEL: &str = "spin-deploy";
 /// Everything that can be set on more than one layer, decided.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The driver to deploy with.
+    /// The target's name: a configured one's, or a driver's.
     pub target: Setting<String>,
+    /// The target's driver, and what says so.
+    pub driver: Setting<&'static Driver>,
+    /// The targets that configuration files name.
+    pub configured: Vec<Configured>,
     /// The application's name at the target; `None`: the manifest's.
     pub app: Option<Setting<String>>,
     /// Hippo's channel.
@@ -63,14 +75,18 @@ pub struct Settings {
     pub allow_insecure_credentials: Setting<bool>,
     /// Whether versions stay without build metadata.
     pub no_buildinfo: Setting<bool>,
+    /// How long to wait for an answer; zero: not at all.
+    pub timeout: Setting<Duration>,
     /// A path of the application that has to answer, too.
     pub check: Option<Setting<Check>>,
     /// Where logins are kept.
     pub credential_store: Setting<CredentialStore>,
     /// Which of the logins that `spin login` of old made is meant.
     pub spin_environment: Option<Setting<String>>,
-    /// What serving on this machine needs; `None`: another target was chosen.
+    /// What serving on this machine needs; `None`: a target of another driver was chosen.
     pub local: Option<Local>,
+    /// Everything that means something to the driver, as it may be seen.
+    pub shown: Vec<Shown>,
     /// What the user should know about how this was decided.
     pub notes: Vec<String>,
 }
@@ -85,6 +101,11 @@ pub enum CredentialStore {
 }
 
 impl Settings {
+    /// Whether nothing says where to deploy to: no target was named, and nothing gives an address.
+    pub fn is_first_contact(&self) -> bool {
+        self.target.origin == Origin::Default && self.hippo_url.is_none() && self.bindle_url.is_none()
+    }
+
     /// What drivers are made from; `machine` where this machine is the target.
     pub fn config(&self, machine: Option<&Machine>, credentials: &Credentials) -> targets::Config {
         targets::Config {
@@ -113,15 +134,21 @@ fn value<T: Clone>(setting: &Option<Setting<T>>) -> Option<T> {
     setting.as_ref().map(|setting| setting.value.clone())
 }
 
-/// Decides. `layers` stand in order of precedence, the highest first.
-pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
-    let layers = Layers(layers);
-    let mut notes: Vec<String> = layers.notes().map(str::to_owned).collect();
-    let target = layers.text(Key::Target)?.unwrap_or(Setting::default_of(DEFAULT_TARGET.to_owned()));
-    // What another target is not asked for cannot be wrong.
-    let local = (target.value == THIS_MACHINE).then(|| Local::resolve(&layers)).transpose()?;
-    Ok(Settings {
+/// Decides without configuration files.
+pub fn resolve(given: &[Layer]) -> Result<Settings, SettingsError> {
+    resolve_with(given, &Files::default())
+}
+
+/// Decides. What flags and variables say stands in order of precedence, the highest first; the files follow.
+pub fn resolve_with(given: &[Layer], files: &Files) -> Result<Settings, SettingsError> {
+    let Choice { target, driver, layers, notes: hidden } = choice::choose(given, files)?;
+    let layers = Layers(&layers);
+    let mut notes: Vec<String> = layers.notes().map(str::to_owned).chain(hidden).collect();
+    // What another driver is not asked for cannot be wrong.
+    let local = (driver.value.kind == THIS_MACHINE).then(|| Local::resolve(&layers)).transpose()?;
+    let settings = Settings {
         target,
+        configured: files.configured(),
         channel: layers.text(Key::Channel)?.unwrap_or(Setting::default_of(DEFAULT_CHANNEL.to_owned())),
         domain: layers.text(Key::Domain)?,
         hippo_url: address(&layers, Key::HippoUrl)?,
@@ -138,9 +165,23 @@ pub fn resolve(layers: &[Layer]) -> Result<Settings, SettingsError> {
         check: check::decide(&layers)?,
         credential_store: credential_store(&layers)?,
         spin_environment: layers.text(Key::SpinEnvironment)?,
+        timeout: duration::timeout(&layers)?,
         local,
+        // Only now: what was decided from is known to be fit to be seen.
+        shown: shown::all(&layers, driver.value.kind),
+        driver,
         notes,
-    })
+    };
+    Ok(settings)
+}
+
+/// The name that was probably meant.
+fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    /// Names closer than this (Jaro, 0 to 1) are taken for slips.
+    const NEAR: f64 = 0.7;
+    let name = name.to_lowercase();
+    let known = known.into_iter().map(|known| (strsim::jaro(&known.to_lowercase(), &name), known));
+    known.filter(|(near, _)| *near >= NEAR).max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, known)| known)
 }
 
 /// Decides what serving on this machine needs, and nothing else.

@@ -56,7 +56,7 @@ fn every_variable_reaches_its_setting() {
     let settings = decide(
         &[],
         &[
-            ("SPIN_DEPLOY_TARGET", "other"),
+            ("SPIN_DEPLOY_TARGET", "hippo"),
             ("SPIN_DEPLOY_CHANNEL", "canary"),
             ("HIPPO_URL", "https://hippo.example.com/x"),
             ("HIPPO_USERNAME", "ada"),
@@ -71,7 +71,7 @@ fn every_variable_reaches_its_setting() {
         ],
     )
     .unwrap();
-    assert_eq!(settings.target.value, "other");
+    assert_eq!(settings.target.origin, Origin::Variable("SPIN_DEPLOY_TARGET"));
     assert!(settings.no_buildinfo.value);
     let config = settings.config(Some(&nowhere()), &Credentials::default());
     assert_eq!(config.http.ca_cert, Some(PathBuf::from("/ca.pem")));
@@ -225,4 +225,239 @@ fn settings_do_not_show_secrets() {
     assert!(
         !format!("{settings:?} {:?}", settings.config(Some(&nowhere()), &Credentials::default())).contains("hunter2")
     );
+}
+
+/// Files of a project and of its user, with these texts.
+struct Dir(tempfile::TempDir);
+
+impl Dir {
+    fn with(project: &str, user: &str) -> Dir {
+        let directory = Dir(tempfile::tempdir().unwrap());
+        std::fs::write(directory.project(), project).unwrap();
+        std::fs::write(directory.user(), user).unwrap();
+        directory
+    }
+
+    fn project(&self) -> PathBuf {
+        self.0.path().join("spin-deploy.toml")
+    }
+
+    fn user(&self) -> PathBuf {
+        self.0.path().join("config.toml")
+    }
+
+    fn files(&self) -> Files {
+        Files::read(Some(&self.project()), Some(&self.user())).unwrap()
+    }
+
+    fn decide(&self, given: &[(Key, &str)], variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        resolve_with(&[flags(given), environment(variables)], &self.files())
+    }
+
+    /// A text without the directory's own path.
+    fn bare(&self, text: impl ToString) -> String {
+        text.to_string().replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+#[test]
+fn flags_beat_variables_beat_the_project_beats_the_user_beats_defaults() {
+    let (project, user) = ("[target.hippo]\nchannel = \"project\"\n", "[target.hippo]\nchannel = \"user\"\n");
+    let (flag, variable) = ([(Key::Channel, "flag")], [("SPIN_DEPLOY_CHANNEL", "variable")]);
+    type Case<'a> = (&'a [(Key, &'a str)], &'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
+    let table: &[Case<'_>] = &[
+        (&flag, &variable, project, user, "flag from --channel"),
+        (&[], &variable, project, user, "variable from SPIN_DEPLOY_CHANNEL"),
+        (&[], &[], project, user, "project from channel in spin-deploy.toml:2"),
+        (&[], &[], "", user, "user from channel in config.toml:2"),
+        (&[], &[], "[target.hippo]\ndomain = \"x\"", user, "user from channel in config.toml:2"),
+        (&[], &[], "", "", "spin-deploy from the default"),
+    ];
+    for (given, variables, project, user, expected) in table {
+        let dir = Dir::with(project, user);
+        let Setting { value, origin } = dir.decide(given, variables).unwrap().channel;
+        assert_eq!(dir.bare(format!("{value} from {origin}")), *expected);
+    }
+}
+
+#[test]
+fn a_target_is_named_or_a_default_and_knows_its_driver() {
+    let project = "default-target = \"here\"\n[target.here]\ndriver = \"local\"\n";
+    let user = "default-target = \"staging\"\n[target.staging]\ndriver = \"hippo\"\n";
+    type Case<'a> = (&'a [(Key, &'a str)], &'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
+    let named = [(Key::Target, "staging")];
+    let table: &[Case<'_>] = &[
+        (
+            &named,
+            &[("SPIN_DEPLOY_TARGET", "here")],
+            project,
+            user,
+            "staging (--target), hippo (driver in config.toml:3)",
+        ),
+        (
+            &[],
+            &[("SPIN_DEPLOY_TARGET", "local")],
+            project,
+            user,
+            "local (SPIN_DEPLOY_TARGET), local (SPIN_DEPLOY_TARGET)",
+        ),
+        (&[], &[], project, user, "here (default-target in spin-deploy.toml:1), local (driver in spin-deploy.toml:3)"),
+        (&[], &[], "", user, "staging (default-target in config.toml:1), hippo (driver in config.toml:3)"),
+        (&[], &[], "[target.hippo]", "", "hippo (the default), hippo (target.hippo in spin-deploy.toml:1)"),
+        (&[], &[], "", "", "hippo (the default), hippo (the default)"),
+    ];
+    for (given, variables, project, user, expected) in table {
+        let dir = Dir::with(project, user);
+        let settings = dir.decide(given, variables).unwrap();
+        let (target, driver) = (&settings.target, &settings.driver);
+        let told = format!("{} ({}), {} ({})", target.value, target.origin, driver.value.kind, driver.origin);
+        assert_eq!(dir.bare(told), *expected);
+        assert_eq!(settings.local.is_some(), driver.value.kind == "local");
+        let config = settings.config(Some(&nowhere()), &Credentials::default());
+        assert_eq!(config.name, target.value);
+    }
+}
+
+#[test]
+fn targets_that_cannot_be_chosen_say_what_to_do() {
+    let staging = "[target.staging]\ndriver = \"hippo\"\n";
+    let table: &[(&str, &str, &str, &str, &str)] = &[
+        (
+            "stagin",
+            staging,
+            "",
+            "there is no target \"stagin\", which --target names: did you mean staging?",
+            "one of these: staging (hippo), hippo (Hippo on Nomad, with a Bindle registry), \
+             local (this machine: stores the app and serves it)",
+        ),
+        (
+            "hipo",
+            "",
+            "",
+            "there is no target \"hipo\", which --target names: did you mean hippo?",
+            "one of these: hippo (Hippo on Nomad, with a Bindle registry), \
+             local (this machine: stores the app and serves it)",
+        ),
+        (
+            "kubernetes",
+            "[target.local]",
+            "",
+            "there is no target \"kubernetes\", which --target names",
+            "one of these: hippo (Hippo on Nomad, with a Bindle registry), \
+             local (this machine: stores the app and serves it)",
+        ),
+        (
+            "staging",
+            staging,
+            "[target.staging]\ndriver = \"local\"\n",
+            "the target \"staging\" has two drivers: driver in spin-deploy.toml:2 and driver in config.toml:2",
+            "correct driver in spin-deploy.toml:2 or driver in config.toml:2, or give one of the targets another name",
+        ),
+    ];
+    for (name, project, user, message, hint) in table {
+        let dir = Dir::with(project, user);
+        let error = dir.decide(&[(Key::Target, name)], &[]).unwrap_err();
+        assert_eq!(dir.bare(&error), *message);
+        assert_eq!(dir.bare(error.hints().join("\n")), *hint);
+    }
+}
+
+#[test]
+fn safety_that_the_user_lowered_does_not_hold_for_a_server_that_the_project_names() {
+    let project = "[target.hippo]\nhippo-url = \"https://project.example.com\"\n";
+    let user = |more: &str| format!("[target.hippo]\ninsecure = true\n{more}");
+    let same = user("hippo-url = \"https://project.example.com\"");
+    let insecure = |project: &str, user: &str, given: &[(Key, &str)], variables: &[(&str, &str)]| {
+        let dir = Dir::with(project, user);
+        dir.decide(given, variables).map(|settings| settings.insecure.value).map_err(|error| {
+            assert_eq!(error.hints(), ["pass --insecure, or write hippo-url into your own file as well"]);
+            dir.bare(error)
+        })
+    };
+    let refused = "insecure in config.toml:2 does not hold for hippo-url in spin-deploy.toml:2: \
+                   a project must not lower the safety of its users";
+    assert_eq!(insecure(project, &user(""), &[], &[]), Err(refused.to_owned()));
+    assert_eq!(insecure(project, &user("hippo-url = \"https://user.example.com\""), &[], &[]), Err(refused.to_owned()));
+    assert_eq!(insecure(project, &same, &[], &[]), Ok(true));
+    assert_eq!(insecure("", &user(""), &[], &[]), Ok(true));
+    assert_eq!(insecure(project, &user(""), &[(Key::Insecure, "true")], &[]), Ok(true));
+    assert_eq!(insecure(project, &user(""), &[], &[("HIPPO_URL", "https://mine.example.com")]), Ok(true));
+    assert_eq!(insecure(project, "", &[], &[]), Ok(false));
+}
+
+#[test]
+fn a_variable_that_hides_an_address_of_the_target_is_told() {
+    let project = "[target.hippo]\nhippo-url = \"https://file.example.com\"\nchannel = \"file\"\n";
+    let notes = |given: &[(Key, &str)], variables: &[(&str, &str)]| {
+        let dir = Dir::with(project, "");
+        dir.decide(given, variables).unwrap().notes.into_iter().map(|note| dir.bare(note)).collect::<Vec<_>>()
+    };
+    let (other, same) = (("HIPPO_URL", "https://other.example.com"), ("HIPPO_URL", "https://file.example.com"));
+    assert_eq!(notes(&[], &[other]), ["HIPPO_URL is used and not hippo-url in spin-deploy.toml:2"]);
+    assert_eq!(notes(&[], &[same, ("SPIN_DEPLOY_CHANNEL", "x")]), [""; 0]);
+    assert_eq!(notes(&[(Key::HippoUrl, "https://flag.example.com")], &[other]), [""; 0]);
+}
+
+#[test]
+fn a_username_in_a_file_is_a_layer_like_others() {
+    let dir = Dir::with("[target.hippo]\nhippo-username = \"ada\"\n", "");
+    let decided = |variables: &[(&str, &str)]| {
+        let settings = dir.decide(&[], variables).unwrap();
+        let notes: Vec<String> = settings.notes.iter().map(|note| dir.bare(note)).collect();
+        (dir.bare(shown(&settings.credential.unwrap())), notes)
+    };
+    let origin = "hippo-username in spin-deploy.toml:2";
+    assert_eq!(decided(&[("HIPPO_PASSWORD", "p")]), (format!("login ada:p from {origin}"), vec![]));
+    let note = format!("HIPPO_TOKEN is used and not {origin}");
+    assert_eq!(decided(&[("HIPPO_TOKEN", "t")]), ("token t from HIPPO_TOKEN".to_owned(), vec![note]));
+}
+
+#[test]
+fn nothing_is_said_until_a_target_or_an_address_is() {
+    let first =
+        |project: &str, given: &[(Key, &str)]| Dir::with(project, "").decide(given, &[]).unwrap().is_first_contact();
+    assert!(first("", &[]) && first("", &[(Key::Channel, "x")]) && first("[target.local]", &[]));
+    assert!(!first("", &[(Key::Target, "hippo")]) && !first("", &[(Key::BindleServer, "https://x.example.com/v1")]));
+    assert!(!first("default-target = \"hippo\"", &[]));
+    assert!(!first("[target.hippo]\nhippo-url = \"https://x.example.com\"", &[]));
+}
+
+#[test]
+fn the_defaults_that_are_told_are_those_that_count() {
+    for kind in ["hippo", "local"] {
+        let bare = decide(&[(Key::Target, kind)], &[]).unwrap();
+        let keys = Key::ALL.iter().filter(|key| key.target().is_none_or(|target| target == kind));
+        let told: Vec<(Key, &str)> = keys.filter_map(|key| Some((*key, key.default()?))).collect();
+        let mut said: Vec<(Key, &str)> = told.iter().copied().filter(|(key, _)| *key != Key::Target).collect();
+        said.push((Key::Target, kind));
+        let said = decide(&said, &[]).unwrap();
+        let values = |settings: &Settings| {
+            let serving = settings.local.as_ref().map(Local::serving);
+            let switches = [&settings.insecure, &settings.allow_insecure_credentials, &settings.no_buildinfo];
+            let switches = switches.map(|switch| switch.value);
+            (settings.channel.value.clone(), settings.timeout.value, settings.credential_store.value, switches, serving)
+        };
+        assert_eq!(values(&bare), values(&said), "{told:?}");
+    }
+    assert_eq!(Key::Target.default(), Some(decide(&[], &[]).unwrap().target.value.as_str()));
+    // Every setting with a value when nothing is said tells it, but for the one that only the machine knows.
+    let local = decide(&[(Key::Target, "local")], &[]).unwrap().shown;
+    let without: Vec<&str> = local.iter().filter(|shown| shown.value.is_none()).map(|shown| shown.key.name()).collect();
+    assert_eq!(without, ["name", "ca-cert", "check", "data-dir"]);
+}
+
+#[test]
+fn what_is_shown_has_origins_and_no_secrets() {
+    let dir = Dir::with("[target.hippo]\nchannel = \"canary\"\n", "");
+    let settings = dir.decide(&[(Key::Check, "/x?k=hunter2")], &[("HIPPO_TOKEN", "hunter2")]).unwrap();
+    assert!(!format!("{:?}", settings.shown).contains("hunter2"));
+    let told = |key: Key| {
+        let shown = settings.shown.iter().find(|shown| shown.key == key).unwrap();
+        dir.bare(format!("{:?} {}", shown.value, shown.origin))
+    };
+    assert_eq!(told(Key::HippoToken), "Some(\"(set)\") HIPPO_TOKEN");
+    assert_eq!(told(Key::Check), "Some(\"/x?…\") --check");
+    assert_eq!(told(Key::Channel), "Some(\"canary\") channel in spin-deploy.toml:2");
+    assert_eq!(told(Key::Domain), "None the default");
+    assert!(!settings.shown.iter().any(|shown| shown.key == Key::DataDir));
 }

@@ -16,5 +16,6 @@ mod pipeline;
 mod program;
 mod registry;
 mod scripts;
+mod settings;
 mod support;
 mod transcripts;

@@ -115,3 +115,19 @@ async fn every_driver_has_the_powers_that_are_expected_of_it() {
     let drivers: Vec<_> = places::POWERS.iter().map(|(driver, ..)| *driver).collect();
     assert_eq!(drivers, places::DRIVERS);
 }
+
+/// What `targets` and `doctor` tell of a driver is what the driver's own target has.
+#[tokio::test]
+async fn drivers_say_the_truth_about_their_powers() {
+    for driver in spin_deploy::targets::DRIVERS {
+        let target = places::open(driver.kind).await.target();
+        let has = [
+            ("login", driver.accounts.is_some()),
+            ("logs", target.logs().is_some()),
+            ("releases", target.history().is_some()),
+            ("destroy", target.removal().is_some()),
+        ];
+        let has: Vec<&str> = has.into_iter().filter(|(_, has)| *has).map(|(power, _)| power).collect();
+        assert_eq!(driver.powers, has, "{}", driver.kind);
+    }
+}

@@ -40,7 +40,7 @@ async fn what_is_no_check_is_refused_before_anything_is_sent() {
     for (args, words) in [
         (&["--check", "health"][..], "could not use --check: \"health\" is no path that begins with /"),
         (&["--check", "/health", "--no-wait"], "--check cannot be used together with --no-wait"),
-        (&["--check", "/health", "--timeout", "0"], "--check cannot be used together with a --timeout of 0"),
+        (&["--check", "/health", "--timeout", "0"], "--check cannot be used together with a timeout of 0 (--timeout)"),
     ] {
         let output = Program::deploying(&app, &stack).args(args).run().await.expect(2);
         assert!(output.stderr.contains(words), "{}", output.stderr);
