@@ -99,9 +99,13 @@ async fn memory_stays_small_whatever_the_size_of_a_file() {
     // The hook is called at each request to Hippo; the last ones come after the upload.
     stack.traffic.at_each(move || {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        let kib = line.trim().trim_end_matches(" kB").parse().unwrap_or(0);
-        seen.fetch_max(kib, std::sync::atomic::Ordering::Relaxed);
+        let kib = |name: &str| -> Option<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().trim_end_matches(" kB").parse().ok()
+        };
+        // The pages of the program's own file are not counted: unoptimised, they are four times those of a release.
+        let Some((peak, own)) = kib("VmHWM:").zip(kib("RssFile:")) else { return };
+        seen.fetch_max(peak.saturating_sub(own), std::sync::atomic::Ordering::Relaxed);
     });
     running.end().await.expect(0);
     assert_live(&app, &stack);
