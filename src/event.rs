@@ -198,7 +198,7 @@ pub struct DriverSummary {
     pub kind: &'static str,
     /// What it is, in a line.
     pub summary: &'static str,
-    /// What it can do besides deploying: `logs`, `releases`, `destroy`, `login`.
+    /// What it has besides: `accounts`, `logs`, `history`, `removal`.
     pub powers: Vec<&'static str>,
 }
 

@@ -142,31 +142,43 @@ pub fn at_target(
     search.ask(person)
 }
 
-/// Decides who we are at the registry. Nobody is fine: many ask for nothing.
+/// Decides who we are at the registry, with what the user should know of it. Nobody is fine: many ask for nothing, so that
+/// what cannot be read is no reason to stop.
 pub fn at_registry(
     server: &ServerOrigin,
     said: Option<&Said>,
     keeper: &dyn Keeper,
     person: Person<'_>,
-) -> Result<Option<Login>, ChainError> {
-    match said {
-        Some(Said { given: Given::Token(_), .. }) => Ok(None),
+) -> Result<(Option<Login>, Vec<String>), ChainError> {
+    let login = match said {
+        None | Some(Said { given: Given::Token(_), .. }) => return Ok(found_for_registry(server, keeper)),
         Some(Said { given: given @ Given::Username(username), origin, .. }) => {
             let kept = keeper.kept(server)?.login.filter(|login| login.username == *username);
-            kept.map_or_else(|| login(server, given, origin, person), Ok).map(Some)
+            kept.map_or_else(|| login(server, given, origin, person), Ok)?
         }
-        Some(Said { given, origin, .. }) => login(server, given, origin, person).map(Some),
-        None => match keeper.kept(server)?.login {
-            Some(login) => Ok(Some(login)),
-            None => Ok(left_registry(server, keeper)),
-        },
-    }
+        Some(Said { given, origin, .. }) => login(server, given, origin, person)?,
+    };
+    Ok((Some(login), Vec::new()))
 }
 
-fn left_registry(server: &ServerOrigin, keeper: &dyn Keeper) -> Option<Login> {
-    // What cannot be read was told of when the target's credential was looked for.
-    let registries = keeper.foreign().into_iter().filter_map(|left| left.ok()?.registry);
-    registries.into_iter().find(|(url, _)| ServerOrigin::from(url) == *server).map(|(_, login)| login)
+fn found_for_registry(server: &ServerOrigin, keeper: &dyn Keeper) -> (Option<Login>, Vec<String>) {
+    let mut notes = Vec::new();
+    match keeper.kept(server) {
+        Ok(Record { login: Some(login), .. }) => return (Some(login), notes),
+        Ok(_) => {}
+        Err(error) => notes.push(error.to_string()),
+    }
+    for left in keeper.foreign() {
+        match left {
+            Ok(ForeignLogin { file, registry: Some((url, login)), .. }) if ServerOrigin::from(&url) == *server => {
+                notes.push(format!("using the login for {server} in {}", file.display()));
+                return (Some(login), notes);
+            }
+            Ok(_) => {}
+            Err(error) => notes.push(error.to_string()),
+        }
+    }
+    (None, notes)
 }
 
 /// A user and a password, of which a person may say what is missing.

@@ -58,6 +58,12 @@ pub enum ForeignError {
         /// The member that should be the address.
         member: &'static str,
     },
+    /// There is none of that name.
+    #[error("Spin has left no login that is called {name:?}")]
+    Absent {
+        /// The name.
+        name: String,
+    },
     /// The name of an environment cannot be that of a file.
     #[error("{0:?} is no name of a login of Spin: it would lead to another directory")]
     Environment(String),
@@ -67,7 +73,7 @@ impl ForeignError {
     /// What to do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            ForeignError::Io { .. } | ForeignError::Environment(_) => Vec::new(),
+            ForeignError::Io { .. } | ForeignError::Absent { .. } | ForeignError::Environment(_) => Vec::new(),
             ForeignError::Damaged { file, .. } | ForeignError::Url { file, .. } => {
                 vec![format!("rm {}", shell_word(file)), "spin-deploy login".to_owned()]
             }

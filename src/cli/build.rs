@@ -14,7 +14,7 @@ use crate::event::{Event, Step};
 use crate::settings::env::{Environment, VARIABLES};
 use crate::target::Context;
 
-/// How long a build may take to end after the user has stopped it: the terminal has told it, too.
+/// How long a build may take to end after the user has stopped it.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long the news that the user has stopped the run may take to get here after the build has heard it.
 const SAME_SIGNAL: Duration = Duration::from_millis(200);
@@ -78,6 +78,7 @@ impl Builder {
             ended = child.wait() => return ended.map_err(lost),
             () = cx.cancel.cancelled() => {}
         }
+        tell_to_stop(&child);
         if let Ok(ended) = tokio::time::timeout(GRACE, child.wait()).await {
             ended.map_err(lost)?;
         } else {
@@ -111,6 +112,20 @@ impl Builder {
         failure
     }
 }
+
+/// Passes the signal on that only this process may have got: Spin passes it on to what it has started.
+#[cfg(unix)]
+fn tell_to_stop(child: &Child) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may have ended meanwhile.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+/// The console has told it.
+#[cfg(not(unix))]
+fn tell_to_stop(_child: &Child) {}
 
 fn cancelled() -> Failure {
     let live = Some("what was live before; nothing was released".to_owned());

@@ -7,8 +7,8 @@ use url::Url;
 
 use crate::auth::chain::{self, ChainError, Found, Half, Keeper, Mute, Person, Said};
 use crate::auth::{
-    Credentials, ForeignError, ForeignLogin, Given, Login, Prompt, Record, ServerOrigin, Store, StoreError, hippo_cli,
-    spin_login,
+    Credentials, ForeignError, ForeignLogin, Given, Login, Prompt, PromptError, Record, ServerOrigin, Store,
+    StoreError, hippo_cli, spin_login,
 };
 use crate::event::{Event, Reporter};
 use crate::http::SafeUrl;
@@ -20,6 +20,7 @@ use crate::ui::Terminal;
 use super::args::LoginStoreArgs;
 use super::decide::PASSWORD_STDIN;
 use super::machine::own_directories;
+use super::signals::Impatience;
 use super::watch::Watch;
 use super::{ExitCode, Failure};
 
@@ -31,6 +32,9 @@ pub enum Ask {
     /// No: what cannot be found is missing.
     Never,
 }
+
+/// Where logins are kept, below the user's directory for this program's data.
+const DIRECTORY: &str = "credentials";
 
 /// A person at the terminal, or why there is none.
 #[derive(Debug, Clone, Copy)]
@@ -61,10 +65,14 @@ impl Questions {
 pub struct Logins {
     /// Our own; `None`: no home is known, and nothing can be kept.
     store: Option<Store>,
+    /// Whether it is the file.
+    is_file: bool,
     /// The user's directory for configuration, of all programs.
     config_dir: Option<PathBuf>,
-    /// Which of those that Spin left is meant.
+    /// Which of those that Spin left is meant. Whoever names one wants that one and no other.
     spin_environment: Option<String>,
+    /// A keyring may wait for a person for ever, and so may a lock: signals end that.
+    _impatience: Impatience,
 }
 
 impl Logins {
@@ -74,10 +82,17 @@ impl Logins {
             CredentialStore::File => Store::file,
             CredentialStore::Keyring => Store::keyring,
         };
-        let store = own_directories().map(|directories| kind(directories.data_local_dir().join("credentials")));
+        let store = own_directories().map(|directories| kind(directories.data_local_dir().join(DIRECTORY)));
         let config_dir = directories::BaseDirs::new().map(|user| user.config_dir().to_owned());
         let spin_environment = settings.spin_environment.as_ref().map(|name| name.value.clone());
-        Logins { store, config_dir, spin_environment }
+        let is_file = settings.credential_store.value == CredentialStore::File;
+        Logins { store, is_file, config_dir, spin_environment, _impatience: Impatience::new() }
+    }
+
+    /// The file, where the keyring was chosen: what was kept there before is there still.
+    pub fn file_beside_keyring(&self) -> Option<Store> {
+        let directory = own_directories()?.data_local_dir().join(DIRECTORY);
+        (!self.is_file).then(|| Store::file(directory))
     }
 
     /// Our own, for commands that are about them.
@@ -94,6 +109,9 @@ impl Keeper for Logins {
     }
 
     fn kept(&self, server: &ServerOrigin) -> Result<Record, StoreError> {
+        if self.spin_environment.is_some() {
+            return Ok(Record::default());
+        }
         // Where no home is known, a pipeline's container say, nothing is kept, and what is given has to do.
         self.store.as_ref().map_or(Ok(Record::default()), |store| store.read(server))
     }
@@ -101,12 +119,15 @@ impl Keeper for Logins {
     fn foreign(&self) -> Vec<Result<ForeignLogin, ForeignError>> {
         let Some(config_dir) = &self.config_dir else { return Vec::new() };
         let spin = spin_login(config_dir, self.spin_environment.as_deref());
+        if let Some(name) = &self.spin_environment {
+            let absent = || Err(ForeignError::Absent { name: name.clone() });
+            return vec![spin.transpose().unwrap_or_else(absent)];
+        }
         [hippo_cli(config_dir), spin].into_iter().filter_map(Result::transpose).collect()
     }
 }
 
-/// Decides who we are at the target and at its registry; nobody, where the target does not ask. Where nobody may be asked,
-/// what is missing stays missing.
+/// Decides who we are at the target and at its registry; nobody, where the target does not ask.
 pub fn find(
     driver: &Driver,
     settings: &Settings,
@@ -117,23 +138,20 @@ pub fn find(
 ) -> Result<Credentials, Failure> {
     let (Some(_), Some(url)) = (driver.accounts, &settings.hippo_url) else { return Ok(Credentials::default()) };
     let (logins, questions) = (Logins::new(settings), Questions::new(ask, login, environment));
-    let found = or_nobody(at_target(&url.value, settings, &logins, &questions).map(Some), ask)?;
-    for message in found.iter().flat_map(|found| found.notes.clone()) {
+    let mut found = at_target(&url.value, settings, &logins, &questions)?;
+    let mut notes = std::mem::take(&mut found.notes);
+    let mut registry = None;
+    if let Some(url) = &settings.bindle_url {
+        let (login, more) = at_registry(&url.value, settings, &logins, &questions)?;
+        // What other programs left was looked at twice.
+        let new: Vec<String> = more.into_iter().filter(|note| !notes.contains(note)).collect();
+        notes.extend(new);
+        registry = login;
+    }
+    for message in notes {
         watch.report(Event::Note { message });
     }
-    let registry = match &settings.bindle_url {
-        Some(url) => or_nobody(at_registry(&url.value, settings, &logins, &questions), ask)?,
-        None => None,
-    };
-    Ok(Credentials { target: found.map(|found| found.credential), registry })
-}
-
-/// Where a command never asks, nobody will do.
-fn or_nobody<T>(found: Result<Option<T>, Failure>, ask: Ask) -> Result<Option<T>, Failure> {
-    match found {
-        Err(failure) if ask == Ask::Never && failure.code == ExitCode::Unauthenticated => Ok(None),
-        found => found,
-    }
+    Ok(Credentials { target: Some(found.credential), registry })
 }
 
 /// Decides who we are at the target.
@@ -143,13 +161,13 @@ pub fn at_target(url: &Url, settings: &Settings, logins: &Logins, questions: &Qu
     found.map_err(|error| failure(error, &TARGET, url))
 }
 
-/// Decides who we are at the registry; `None`: nobody.
+/// Decides who we are at the registry; `None`: nobody. With what the user should know of it.
 pub fn at_registry(
     url: &Url,
     settings: &Settings,
     logins: &Logins,
     questions: &Questions,
-) -> Result<Option<Login>, Failure> {
+) -> Result<(Option<Login>, Vec<String>), Failure> {
     let said = settings.bindle_login.as_ref().map(said);
     chain::at_registry(&url.into(), said.as_ref(), logins, questions.person())
         .map_err(|error| failure(error, &REGISTRY, url))
@@ -194,7 +212,7 @@ impl Words {
 
 /// How to log in at a server once and for all.
 pub fn login_command(url: &Url) -> String {
-    format!("spin-deploy login --hippo-url {}", SafeUrl::from(url))
+    format!("spin-deploy login --hippo-url {}", SafeUrl::from(url).to_string().trim_end_matches('/'))
 }
 
 fn variable(key: Key) -> &'static str {
@@ -205,7 +223,11 @@ fn variable(key: Key) -> &'static str {
 pub fn failure(error: ChainError, words: &Words, url: &Url) -> Failure {
     match error {
         ChainError::Store(error) => error.into(),
-        ChainError::Prompt(error) => error.into(),
+        ChainError::Prompt(error @ PromptError::Cancelled) => error.into(),
+        ChainError::Prompt(error) => {
+            let hints = [Half::Username, Half::Password].map(|missing| words.hints(missing)).concat();
+            Failure { hints, ..error.into() }
+        }
         ChainError::Half { missing, mute, .. } => {
             let failure = Failure::of(ExitCode::Unauthenticated, &error);
             Failure { causes: silence(mute), hints: words.hints(missing), ..failure }
@@ -236,18 +258,4 @@ fn silence(mute: Mute) -> Vec<String> {
         Mute::NeverAsks => return Vec::new(),
     };
     vec![why.to_owned()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_that_never_asks_goes_on_as_nobody() {
-        let missing = || Failure::new(ExitCode::Unauthenticated, "no login");
-        assert_eq!(or_nobody::<()>(Err(missing()), Ask::Never), Ok(None));
-        assert_eq!(or_nobody::<()>(Err(missing()), Ask::AtTerminal), Err(missing()));
-        let damaged = || Failure::new(ExitCode::Usage, "could not read the logins");
-        assert_eq!(or_nobody::<()>(Err(damaged()), Ask::Never), Err(damaged()));
-    }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::app;
 use crate::auth::Credentials;
-use crate::deploy::{self, Check, Ending, OtherName, Outcome, Request};
+use crate::deploy::{self, Check, DeployError, Ending, OtherName, Outcome, Request};
 use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
 use crate::fetch::Downloader;
 use crate::http::Client;
@@ -54,6 +55,7 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
         watch.report(Event::Warning { message });
     }
     // Nobody is asked for a password that would be of no use: whatever else is wrong is told first.
+    app::find_manifest(&args.application.from).map_err(DeployError::Load)?;
     match (driver.connect)(&settings.config(machine.as_ref(), &Credentials::default())) {
         Err(error) if error.kind != ErrorKind::Unauthenticated => return Err(error.into()),
         _ => {}

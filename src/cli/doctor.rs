@@ -5,6 +5,7 @@ mod spin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::auth::Credentials;
 use crate::event::{Check, Event, Examined, Reporter, Step, Verdict};
 use crate::settings::Settings;
 use crate::settings::env::Environment;
@@ -33,11 +34,28 @@ pub fn run(args: &DoctorArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     tracing::debug!(?settings, "decided");
 
     let machine = settings.local.is_some().then(|| machine(environment)).transpose()?;
-    let credentials = credentials::find(driver, &settings, &asking.login, Ask::Never, environment, watch)?;
+    // Whoever is nobody is looked at as well: why that is so is among the looks.
+    let credentials = credentials::find(driver, &settings, &asking.login, Ask::Never, environment, watch);
+    let (credentials, nobody) = match credentials {
+        Ok(credentials) => (credentials, None),
+        Err(failure) => (Credentials::default(), Some(why_nobody(failure))),
+    };
     let config = settings.config(machine.as_ref(), &credentials);
     let mut looks = Looks { watch, seen: Vec::new() };
-    block_on(until_stopped(driver, &config, environment, decided(&settings, driver), &mut looks))?;
+    let known = std::iter::once(decided(&settings, driver).into()).chain(nobody).collect();
+    block_on(until_stopped(driver, &config, environment, known, &mut looks))?;
     looks.examined(config.name_or(driver.kind), started)
+}
+
+/// Why it is not known who we are.
+fn why_nobody(failure: Failure) -> Finding {
+    let kind = match failure.code {
+        ExitCode::Unauthenticated => ErrorKind::Unauthenticated,
+        _ => ErrorKind::InvalidConfig,
+    };
+    let detail = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join("; ");
+    let check = Check { name: "a login".to_owned(), verdict: Verdict::Failed, detail, hints: failure.hints };
+    Finding { check, kind: Some(kind) }
 }
 
 /// What was chosen, and by whom.
@@ -56,7 +74,7 @@ async fn until_stopped(
     driver: &Driver,
     config: &targets::Config,
     environment: &Environment,
-    decided: Check,
+    known: Vec<Finding>,
     looks: &mut Looks<'_>,
 ) -> Result<(), Failure> {
     let stop = Stop::default();
@@ -64,7 +82,7 @@ async fn until_stopped(
         .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
     let cx = Context { reporter: Arc::clone(looks.watch) as Arc<dyn Reporter>, cancel: stop.gently.clone() };
     let examine = async {
-        looks.tell(decided.into());
+        known.into_iter().for_each(|finding| looks.tell(finding));
         let spin = spin::find(environment).await;
         looks.tell(spin.check().into());
         looks.tell(spin.wiring(environment.deploy_plugin().as_deref()).into());

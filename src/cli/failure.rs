@@ -134,9 +134,7 @@ impl From<StoreError> for Failure {
 impl From<PromptError> for Failure {
     fn from(error: PromptError) -> Self {
         match error {
-            PromptError::Cancelled => {
-                Failure::new(ExitCode::Cancelled, "cancelled").hint("run the same command again: nothing was done")
-            }
+            PromptError::Cancelled => Failure::new(ExitCode::Cancelled, "cancelled").hint("run the same command again"),
             PromptError::Terminal(_) => Failure::of(ExitCode::Unauthenticated, &error)
                 .hint("give the answer otherwise: the username by --hippo-username, the password by HIPPO_PASSWORD"),
         }

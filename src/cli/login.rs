@@ -53,7 +53,7 @@ pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> R
     let server = accounts.server();
     store.update(&server.into(), |record| record.token = Some(token.clone()))?;
     let registry = match accounts.registry() {
-        Some(url) => entry.registry(url)?.then(|| SafeUrl::from(url).to_string()),
+        Some(url) => entry.registry(url).map_err(half_done)?.then(|| SafeUrl::from(url).to_string()),
         None => None,
     };
     Ok(Event::LoggedIn(Box::new(LoggedIn {
@@ -212,7 +212,8 @@ impl Entry<'_> {
             (Some(Admission::Admitted), Some(login), _) => self.keep(&origin, login),
             (Some(_), known, Ok(person)) => {
                 let default = known.map(|login| login.username);
-                let login = chain::ask_login(&origin, default.as_deref(), person)?;
+                let login = chain::ask_login(&origin, default.as_deref(), person);
+                let login = login.map_err(|error| not_said(error.into(), &REGISTRY, url))?;
                 match self.admission(Some(&login))? {
                     Some(Admission::Admitted) => self.keep(&origin, login),
                     _ => Err(refused(url, &login)),
@@ -252,6 +253,12 @@ impl Entry<'_> {
     }
 }
 
+/// The registry comes after the target.
+fn half_done(mut failure: Failure) -> Failure {
+    failure.causes.push("the login at the target is kept all the same".to_owned());
+    failure
+}
+
 /// That somebody did not say who they are. To log in is what they were about to do.
 fn not_said(error: ChainError, words: &Words, url: &Url) -> Failure {
     let mut failure = credentials::failure(error, words, url);
@@ -261,7 +268,6 @@ fn not_said(error: ChainError, words: &Words, url: &Url) -> Failure {
 
 fn refused(url: &Url, login: &Login) -> Failure {
     let message = format!("the Bindle server at {} does not take the login of {}", SafeUrl::from(url), login.username);
-    let mut failure = Failure::new(ExitCode::Unauthenticated, message);
-    failure.causes = vec!["the login at the target is kept all the same".to_owned()];
-    failure.hint("check BINDLE_USERNAME and BINDLE_PASSWORD, and run the same command again")
+    Failure::new(ExitCode::Unauthenticated, message)
+        .hint("check BINDLE_USERNAME and BINDLE_PASSWORD, and run the same command again")
 }

@@ -23,7 +23,10 @@ pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
     let logins = Logins::new(&settings);
     if args.all {
-        let servers = logins.store()?.forget_all()?;
+        let mut servers = logins.store()?.forget_all()?;
+        if let Some(file) = logins.file_beside_keyring() {
+            servers.extend(file.forget_all()?);
+        }
         warn_of_others(&logins, watch, |_| true);
         return Ok(logged_out(servers));
     }
@@ -54,9 +57,9 @@ fn logged_out(servers: Vec<ServerOrigin>) -> Event {
 /// Tells of the logins that other programs left: they are not ours to forget, and still count.
 fn warn_of_others(logins: &Logins, watch: &Watch, concerns: impl Fn(&ServerOrigin) -> bool) {
     for left in logins.foreign().into_iter().flatten() {
-        let server = ServerOrigin::from(&left.server);
-        let counts = left.token.is_some_and(|token| token.lasts(Timestamp::now()));
-        if counts && concerns(&server) {
+        let lasts = left.token.is_some_and(|token| token.lasts(Timestamp::now()));
+        let servers = lasts.then_some(&left.server).into_iter().chain(left.registry.as_ref().map(|(url, _)| url));
+        for server in servers.map(ServerOrigin::from).filter(&concerns) {
             let message = format!("the login for {server} in {} is of another program, and stays", left.file.display());
             watch.report(Event::Note { message });
         }

@@ -56,6 +56,39 @@ pub fn listen(
     Ok(())
 }
 
+/// Sees to it that a signal ends the process soon, as long as this is there, whatever waits without listening. Once a
+/// signal has been listened to anywhere, the system does not do that any more.
+#[derive(Debug)]
+pub struct Impatience(CancellationToken);
+
+impl Impatience {
+    /// Listens on a thread of its own from now on.
+    pub fn new() -> Impatience {
+        let over = CancellationToken::new();
+        let until = over.clone();
+        std::thread::spawn(move || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let pressed = runtime.block_on(async {
+                let Ok(mut signals) = Signals::new() else { return false };
+                tokio::select! {
+                    () = signals.next() => true,
+                    () = until.cancelled() => false,
+                }
+            });
+            if pressed {
+                exit_if_stuck();
+            }
+        });
+        Impatience(over)
+    }
+}
+
+impl Drop for Impatience {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
 /// Ends the process when the regular end does not come, because nobody takes our output any more.
 #[expect(clippy::exit, reason = "the last resort after a second signal")]
 pub fn exit_if_stuck() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::Credentials;
-use crate::event::{ConfiguredTarget, DriverSummary, Event, Reporter, ShownSetting, ShownTarget, Targets};
+use crate::event::{ConfiguredTarget, DriverSummary, Event, ShownSetting, ShownTarget, Targets};
 use crate::settings::env::Environment;
 use crate::settings::{Configured, Files, Key, Layer, Origin, Settings, Shown};
 use crate::targets::DRIVERS;
@@ -23,9 +23,6 @@ pub fn run(args: &TargetsArgs, environment: &Environment, watch: &Arc<Watch>) ->
         return Ok(Event::Targets(list(&decide::files(&args.asking.project.from)?)));
     }
     let settings = decide::settings(args.layer(), &args.asking.hippo, &args.asking.project.from, environment, watch)?;
-    for message in &settings.notes {
-        watch.report(Event::Note { message: message.clone() });
-    }
     refuse_flags_of_others(&flags, settings.driver.value)?;
     Ok(Event::ShownTarget(Box::new(show(&settings, environment)?)))
 }

@@ -46,10 +46,13 @@ fn typed(text: &str) -> Result<(String, String), Failure> {
 
 fn read_value(name: &str, file: &str) -> Result<String, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let mut failure =
-            Failure::new(ExitCode::Usage, format!("could not read the value of variable {name:?} from {file}"));
+        // What was meant for a value must not be shown as the name of a file.
+        let message = format!("could not read the value of variable {name:?} from the file after its @");
+        let mut failure = Failure::new(ExitCode::Usage, message);
         failure.causes = vec![error.to_string()];
         failure
+            .hint(format!("name a file that can be read: `spin-deploy --variable {name}=@FILE`"))
+            .hint(format!("a value that begins with @ is written with two: `spin-deploy --variable {name}=@@VALUE`"))
     })?;
     let line = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
     Ok(line.unwrap_or(&text).to_owned())

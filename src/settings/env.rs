@@ -60,7 +60,7 @@ pub const VARIABLES: &[Variable] = &[
     other(NO_COLOR, "anything: no colours"),
     other(TERM, "dumb: neither colours nor moving lines"),
     other(CI, "anything but false: never ask at the terminal"),
-    other(SPIN_ALWAYS_BUILD, "anything: build first, as with --build"),
+    other(SPIN_ALWAYS_BUILD, "anything but no: build first, as with --build"),
     other(SPIN_BIN_PATH, "set by Spin when it runs this as a plugin: the Spin that builds"),
     other(SPIN_VERSION, "set by Spin when it runs this as a plugin"),
     other(SPIN_DEPLOY_PLUGIN, "the plugin that spin deploy runs; only looked at by doctor"),
@@ -136,7 +136,7 @@ impl Environment {
 
     /// Whether to build before every deploy.
     pub fn always_build(&self) -> bool {
-        self.get(SPIN_ALWAYS_BUILD).is_some()
+        self.get(SPIN_ALWAYS_BUILD).is_some_and(|always| super::layer::truth(&always.to_string_lossy()) != Some(false))
     }
 
     /// The value of a variable that the user names. Its own variables are this program's affair and no one's else.

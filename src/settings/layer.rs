@@ -139,14 +139,22 @@ impl Layers<'_> {
     /// The value that counts, as yes or no; the default is no. The words are those that clap takes for a variable.
     pub fn switch(&self, key: Key) -> Result<Setting<bool>, SettingsError> {
         let Some(Setting { value, origin }) = self.text(key)? else { return Ok(Setting::default_of(false)) };
-        match value.to_ascii_lowercase().as_str() {
-            "1" | "true" | "t" | "yes" | "y" | "on" => Ok(Setting { value: true, origin }),
-            "0" | "false" | "f" | "no" | "n" | "off" => Ok(Setting { value: false, origin }),
-            _ => Err(SettingsError::NotASwitch { origin, value }),
+        match truth(&value) {
+            Some(value) => Ok(Setting { value, origin }),
+            None => Err(SettingsError::NotASwitch { origin, value }),
         }
     }
 
     fn raw(&self, key: Key) -> Option<(&OsString, Origin)> {
         self.0.iter().find_map(|layer| layer.values.get(&key)).map(|(value, origin)| (value, origin.clone()))
+    }
+}
+
+/// Whether a text means yes or no, in the words that clap takes for a variable; `None`: neither.
+pub(super) fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Some(true),
+        "0" | "false" | "f" | "no" | "n" | "off" => Some(false),
+        _ => None,
     }
 }

@@ -35,7 +35,7 @@ pub const DRIVERS: &[Driver] = &[
     Driver {
         kind: "hippo",
         summary: "Hippo on Nomad, with a Bindle registry",
-        powers: &["login", "logs"],
+        powers: &["accounts", "logs"],
         connect: hippo::connect,
         accounts: Some(hippo::accounts),
         examine: hippo::examine,
@@ -43,7 +43,7 @@ pub const DRIVERS: &[Driver] = &[
     Driver {
         kind: "local",
         summary: "this machine: stores the app and serves it",
-        powers: &["logs", "releases", "destroy"],
+        powers: &["logs", "history", "removal"],
         connect: local::connect,
         accounts: None,
         examine: local::examine,

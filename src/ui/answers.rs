@@ -63,7 +63,7 @@ pub fn targets(targets: &Targets) -> Vec<String> {
         lines.extend(columns(std::iter::once(titles(["TARGET", "DRIVER", "CONFIGURED IN"])).chain(configured)));
         lines.push(String::new());
     }
-    lines.extend(columns(std::iter::once(titles(["DRIVER", "WHAT IT IS", "ALSO CAN"])).chain(drivers)));
+    lines.extend(columns(std::iter::once(titles(["DRIVER", "WHAT IT IS", "HAS"])).chain(drivers)));
     lines
 }
 

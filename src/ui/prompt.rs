@@ -96,7 +96,10 @@ fn unless_stopped<T: Send + 'static>(read: impl FnOnce() -> io::Result<T> + Send
     runtime.shutdown_background();
     match answer {
         Some(Ok(Ok(answer))) => Ok(answer),
-        Some(Ok(Err(error))) if error.kind() == io::ErrorKind::Interrupted => Err(PromptError::Cancelled),
+        // Ctrl-C, which the terminal did not take for itself, and Ctrl-D.
+        Some(Ok(Err(error))) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof) => {
+            Err(PromptError::Cancelled)
+        }
         Some(Ok(Err(error))) => Err(PromptError::Terminal(error)),
         Some(Err(panicked)) => Err(PromptError::Terminal(io::Error::other(panicked))),
         None => {

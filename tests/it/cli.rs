@@ -19,6 +19,10 @@ fn run(args: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
+/// Addresses where nobody is asked anything.
+const HIPPO: (&str, &str) = ("HIPPO_URL", "https://hippo.example.com");
+const BINDLE: (&str, &str) = ("BINDLE_SERVER_URL", "https://bindle.example.com/v1");
+
 #[test]
 fn help_and_version_go_to_stdout() {
     let version = format!("spin-deploy {}\n", env!("CARGO_PKG_VERSION"));
@@ -228,10 +232,8 @@ fn secrets_on_the_command_line_earn_a_warning_and_are_not_shown() {
 
 #[test]
 fn a_username_alone_is_4() {
-    let (code, _, err) = run(
-        &["-q", "--hippo-url", "https://hippo.example.com", "--hippo-username", "ada"],
-        &[("HIPPO_PASSWORD", ""), ("CI", "true")],
-    );
+    let (code, _, err) =
+        run(&["-q", "--hippo-username", "ada"], &[HIPPO, BINDLE, ("HIPPO_PASSWORD", ""), ("CI", "true")]);
     assert_eq!(code, 4);
     insta::assert_snapshot!(err, @r"
     error: --hippo-username is given, but the password for https://hippo.example.com is missing
@@ -257,13 +259,13 @@ fn machines_get_exactly_one_record_of_a_failure() {
         (&["--format", "json", "--bogus"], 2, "unexpected argument '--bogus' found"),
         (&["--variable", "x", "--format=json"], 2, "could not use a --variable: it is not NAME=VALUE"),
         (
-            &["--format=json", "--no-input", "--hippo-url", "https://hippo.example.com", "--hippo-username", "a"],
+            &["whoami", "--format=json", "--hippo-username", "a"],
             4,
             "--hippo-username is given, but the password for https://hippo.example.com is missing",
         ),
     ];
     for (args, code, message) in table {
-        let (exit, out, err) = run(args, &[]);
+        let (exit, out, err) = run(args, &[HIPPO]);
         assert_eq!((exit, err.as_str()), (*code, ""), "{args:?}");
         let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(records.len(), 1, "{out}");

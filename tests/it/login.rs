@@ -77,7 +77,7 @@ async fn a_login_is_kept_told_and_forgotten() {
     insta::assert_snapshot!(home.plain(&nobody.stderr), @r"
     error: no login for HIPPO
       caused by: no login is kept for HIPPO
-      try: spin-deploy login --hippo-url HIPPO/
+      try: spin-deploy login --hippo-url HIPPO
       try: in a pipeline set HIPPO_TOKEN, or HIPPO_USERNAME and HIPPO_PASSWORD
     ");
     let login = home.run_as(&["login"], USER, PASSWORD).await.expect(0);

@@ -68,9 +68,9 @@ async fn targets_are_listed_with_or_without_files() {
     let (code, out, err) = Place::with("", "").run(&["targets"], &[]).await;
     assert_eq!((code, err.as_str()), (0, ""));
     insta::assert_snapshot!(out, @r#"
-    DRIVER  WHAT IT IS                                  ALSO CAN
-    hippo   Hippo on Nomad, with a Bindle registry      login, logs
-    local   this machine: stores the app and serves it  logs, releases, destroy
+    DRIVER  WHAT IT IS                                  HAS
+    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs
+    local   this machine: stores the app and serves it  logs, history, removal
     "#);
     let (code, out, err) = Place::with(PROJECT, USER).run(&["targets"], &[]).await;
     assert_eq!((code, err.as_str()), (0, ""));
@@ -80,9 +80,9 @@ async fn targets_are_listed_with_or_without_files() {
     production         hippo   CONFIG/spin-deploy/config.toml:3
     staging (default)  hippo   spin-deploy.toml:3, CONFIG/spin-deploy/config.toml:7
 
-    DRIVER  WHAT IT IS                                  ALSO CAN
-    hippo   Hippo on Nomad, with a Bindle registry      login, logs
-    local   this machine: stores the app and serves it  logs, releases, destroy
+    DRIVER  WHAT IT IS                                  HAS
+    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs
+    local   this machine: stores the app and serves it  logs, history, removal
     "#);
 }
 
@@ -172,6 +172,7 @@ async fn a_wrong_file_stops_every_command_and_shows_no_values() {
         try: log in with `spin-deploy login`, or set HIPPO_TOKEN
       spin-deploy.toml:5: target.staging.insecure: counts in the user's own file only: a project must not lower the safety of its users
         try: pass --insecure, or write it into CONFIG/spin-deploy/config.toml
+      try: correct the file, and run the same command again
     "#);
     for args in [&["deploy"][..], &["targets", "--show"], &["doctor", "-t", "local"]] {
         assert_eq!(place.run(args, &[]).await, (2, String::new(), err.clone()), "{args:?}");
@@ -209,7 +210,7 @@ async fn flags_that_would_change_nothing_are_refused() {
     assert_eq!(code, 2);
     insta::assert_snapshot!(err, @r#"
     error: --data-dir is for the target local, and this one is hippo
-      try: leave it out, or choose that target: --target local
+      try: leave it out, or choose that target: `--target local`
     "#);
 }
 

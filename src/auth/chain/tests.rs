@@ -215,7 +215,7 @@ fn a_damaged_store_is_an_error_and_what_others_damaged_a_note() {
 fn the_registry_is_told_who_we_are_where_somebody_said_so() {
     let registry = ServerOrigin::from(&Url::parse("https://bindle.example.com/v1").unwrap());
     let name = |said: Option<&Said>, drawer: &Drawer| {
-        at_registry(&registry, said, drawer, Err(Mute::NoTerminal)).map(|login| login.map(|login| login.username))
+        at_registry(&registry, said, drawer, Err(Mute::NoTerminal)).map(|(login, _)| login.map(|login| login.username))
     };
     let foreign = |url: &str| {
         let registry = Some((Url::parse(url).unwrap(), login("left", "p")));
@@ -231,4 +231,16 @@ fn the_registry_is_told_who_we_are_where_somebody_said_so() {
     assert_eq!(name(None, &other).unwrap(), None);
     assert!(name(Some(&said(Given::Username("ada".to_owned()))), &kept).is_err());
     assert_eq!(name(Some(&said(Given::Username("kept".to_owned()))), &kept).unwrap().as_deref(), Some("kept"));
+}
+
+#[test]
+fn what_cannot_be_read_stops_nobody_whose_registry_may_ask_for_nothing() {
+    let registry = ServerOrigin::from(&Url::parse("https://bindle.example.com/v1").unwrap());
+    let damaged = Drawer { damaged: true, ..Drawer::default() };
+    let (login, notes) = at_registry(&registry, None, &damaged, Err(Mute::NoTerminal)).unwrap();
+    assert_eq!(login, None);
+    assert_eq!(
+        notes,
+        ["logins.json is no regular file", "could not read the login in hippo.json: it is damaged at line 1, column 2"]
+    );
 }

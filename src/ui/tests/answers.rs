@@ -73,7 +73,7 @@ fn drivers() -> Vec<DriverSummary> {
         DriverSummary {
             kind: "hippo",
             summary: "Hippo on Nomad, with a Bindle registry",
-            powers: vec!["login", "logs"],
+            powers: vec!["accounts", "logs"],
         },
         DriverSummary { kind: "local", summary: "this machine", powers: vec![] },
     ]

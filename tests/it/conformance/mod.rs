@@ -122,10 +122,10 @@ async fn drivers_say_the_truth_about_their_powers() {
     for driver in spin_deploy::targets::DRIVERS {
         let target = places::open(driver.kind).await.target();
         let has = [
-            ("login", driver.accounts.is_some()),
+            ("accounts", driver.accounts.is_some()),
             ("logs", target.logs().is_some()),
-            ("releases", target.history().is_some()),
-            ("destroy", target.removal().is_some()),
+            ("history", target.history().is_some()),
+            ("removal", target.removal().is_some()),
         ];
         let has: Vec<&str> = has.into_iter().filter(|(_, has)| *has).map(|(power, _)| power).collect();
         assert_eq!(driver.powers, has, "{}", driver.kind);
