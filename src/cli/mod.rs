@@ -103,7 +103,9 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
     let parsed = command.try_get_matches_from_mut(&args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&slips::explained(slips::without_secrets(error)), &args, environment, streams),
+        Err(error) => {
+            return not_parsed(&slips::explained(slips::without_secrets(error, &args)), &args, environment, streams);
+        }
     };
     logging::start(environment);
     match cli.command {

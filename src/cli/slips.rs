@@ -1,13 +1,20 @@
 //! Slips of those who type: a hint for what clap cannot know, and silence on what may be a secret.
 
+use std::ffi::OsString;
 use std::path::Path;
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::Cli;
+
+/// What stands in the place of a value that may be a secret.
+const HIDDEN: &str = "(not shown)";
 
 /// The same error, with a tip where a word stands that is no command but looks like an application, or a command that
 /// options stand before.
 pub fn explained(mut error: clap::Error) -> clap::Error {
-    let Some(word) = word(&error) else { return error };
+    let Some(word) = word(&error).filter(|word| *word != HIDDEN) else { return error };
     let tip = if is_path(word) {
         format!("to deploy the application there: `spin-deploy --from {}`", quoted(word))
     } else if error.kind() == ErrorKind::ArgumentConflict {
@@ -22,12 +29,25 @@ pub fn explained(mut error: clap::Error) -> clap::Error {
 }
 
 /// The same error without the value that was given to an option that takes none: to `--hippo-password-stdin` it is
-/// likely a password.
-pub fn without_secrets(mut error: clap::Error) -> clap::Error {
-    if error.kind() == ErrorKind::TooManyValues {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));
-    }
+/// likely a password, joined to it or not.
+pub fn without_secrets(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let value = match error.kind() {
+        ErrorKind::TooManyValues => ContextKind::InvalidValue,
+        ErrorKind::UnknownArgument if follows_stdin(word(&error), args) => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand | ErrorKind::ArgumentConflict if follows_stdin(word(&error), args) => {
+            ContextKind::InvalidSubcommand
+        }
+        _ => return error,
+    };
+    error.insert(value, ContextValue::String(HIDDEN.to_owned()));
     error
+}
+
+/// Whether a word that is no command stands behind an option that reads standard input, as if it were its value.
+fn follows_stdin(word: Option<&str>, args: &[OsString]) -> bool {
+    let Some(word) = word.filter(|word| Cli::command().find_subcommand(word).is_none()) else { return false };
+    let reads = |option: &OsString| option.to_str().is_some_and(|option| option.ends_with("-stdin"));
+    args.windows(2).any(|pair| reads(&pair[0]) && pair[1] == word)
 }
 
 /// The word that is not expected where it stands.
@@ -59,7 +79,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Cli, Failure};
+    use crate::cli::Failure;
 
     fn hints(words: &[&str]) -> Vec<String> {
         let error = Cli::try_parse_from([&["spin-deploy"], words].concat()).err().unwrap();
@@ -81,13 +101,26 @@ mod tests {
         }
     }
 
+    fn refusal(words: &[&str]) -> String {
+        let error = Cli::try_parse_from([&["spin-deploy"], words].concat()).err().unwrap();
+        let args: Vec<OsString> = words.iter().map(OsString::from).collect();
+        Failure::usage(&explained(without_secrets(error, &args))).message
+    }
+
     #[test]
     fn a_value_that_no_option_takes_is_not_shown() {
         for flag in ["--hippo-password-stdin", "--hippo-token-stdin", "--no-wait"] {
-            let error = Cli::try_parse_from(["spin-deploy", &format!("{flag}=hunter2")]).err().unwrap();
-            let message = Failure::usage(&without_secrets(error)).message;
+            let message = refusal(&[&format!("{flag}=hunter2")]);
             assert_eq!(message, format!("unexpected value '(not shown)' for '{flag}' found; no more were expected"));
         }
+        assert_eq!(refusal(&["login", "--hippo-token-stdin", "hunter2"]), "unexpected argument '(not shown)' found");
+        assert_eq!(
+            refusal(&["--hippo-password-stdin", "hunter2"]),
+            "the subcommand '(not shown)' cannot be used with '--hippo-password-stdin'"
+        );
+        let known = "the subcommand 'login' cannot be used with '--hippo-token-stdin'";
+        assert_eq!(refusal(&["--hippo-token-stdin", "login"]), known);
+        assert_eq!(refusal(&["login", "-q", "hunter2"]), "unexpected argument 'hunter2' found");
     }
 
     #[test]

@@ -168,6 +168,8 @@ async fn nothing_leaks_from_wrong_usage() {
         vec!["--hippo-tokn", &secret],
         vec![&joined("--hippo-token-stdin")],
         vec![&joined("--hippo-password-stdin")],
+        vec!["--hippo-token-stdin", &secret],
+        vec!["--hippo-password-stdin", &secret],
         vec!["--variable", &secret],
         vec!["--variable", &format!("={secret}")],
         vec!["--variable", &format!("undeclared={secret}")],
