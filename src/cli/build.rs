@@ -149,6 +149,7 @@ fn absolute(path: &Path) -> PathBuf {
 mod tests {
     use std::sync::Arc;
 
+    use tokio::io::AsyncReadExt;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -205,7 +206,10 @@ mod tests {
         let cx = context();
         cx.cancel.cancel();
         let builder = Builder { spin: "spin".into(), origin: "--build" };
-        let child = Command::new("sleep").arg("600").spawn().unwrap();
+        let script = "trap '' TERM; echo deaf; exec sleep 600";
+        let mut child = Command::new("sh").args(["-c", script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut deaf = [0; 5];
+        child.stdout.as_mut().unwrap().read_exact(&mut deaf).await.unwrap();
         let process = format!("/proc/{}", child.id().unwrap());
         let begun = tokio::time::Instant::now();
         let failure = builder.until_it_ends(&cx, child).await.unwrap_err();
