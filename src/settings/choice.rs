@@ -76,7 +76,7 @@ fn hidden(given: &[Layer], target: &Setting<String>, tables: &[Layer]) -> Result
             continue;
         }
         if let Origin::Flag(_) = target.origin {
-            let target = target.clone();
+            let target = Box::new(target.clone());
             return Err(SettingsError::Contradicted { target, variable, flag: key.flag(), address });
         }
         notes.extend(super::overridden(&variable, [address]));

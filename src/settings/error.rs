@@ -58,8 +58,8 @@ pub enum SettingsError {
         secret: Origin,
         /// The flag that says the address.
         flag: &'static str,
-        address: Origin,
-        own: Origin,
+        address: Box<Origin>,
+        own: Box<Origin>,
     },
     /// The project alone says to which server a password of the environment would go, and as whose.
     #[error("{secret} is not sent to {address} as {username} says: a project must not choose the user of a password")]
@@ -67,13 +67,13 @@ pub enum SettingsError {
         secret: Origin,
         /// The flag that says the user.
         flag: &'static str,
-        username: Origin,
-        address: Origin,
+        username: Box<Origin>,
+        address: Box<Origin>,
     },
     /// A target is named on the command line, and a variable says another address than its own.
     #[error("{variable} is another address than {address}, and {} names the target {:?}", target.origin, target.value)]
     Contradicted {
-        target: Setting<String>,
+        target: Box<Setting<String>>,
         variable: Origin,
         /// The flag that says the address.
         flag: &'static str,

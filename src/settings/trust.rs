@@ -88,11 +88,13 @@ impl Sides<'_> {
         else {
             return Ok(());
         };
+        let address = Box::new(address);
         if let Some(own) = self.user.and_then(|user| user.origin(server.address)) {
-            return Err(SettingsError::Contested { secret, flag: server.address.flag(), address, own });
+            return Err(SettingsError::Contested { secret, flag: server.address.flag(), address, own: Box::new(own) });
         }
         match self.project.origin(server.username).filter(|_| !self.is_given(server.username)) {
             Some(username) if key == server.password => {
+                let username = Box::new(username);
                 Err(SettingsError::Steered { secret, flag: server.username.flag(), username, address })
             }
             _ => Ok(()),
