@@ -125,6 +125,9 @@ impl Program {
     }
 }
 
+/// What runs a program in a session of its own. By its path: a test may take `PATH` away.
+pub const SETSID: &str = "/usr/bin/setsid";
+
 /// The program in a session without a terminal: that of the person who runs the tests is not asked. (Elsewhere than on
 /// Linux there may be no `setsid`.)
 fn away_from_terminal() -> Command {
@@ -132,7 +135,7 @@ fn away_from_terminal() -> Command {
     if !cfg!(target_os = "linux") {
         return Command::new(program);
     }
-    let mut command = Command::new("setsid");
+    let mut command = Command::new(SETSID);
     command.arg(program);
     command
 }

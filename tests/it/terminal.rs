@@ -11,6 +11,8 @@ use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
 
+use crate::program::SETSID;
+
 /// How long anything may take: for a machine that is busy with other things.
 const PATIENCE_MS: u64 = 30_000;
 
@@ -120,7 +122,7 @@ fn in_shell(command: &Command, files: &Path, streams: Streams<'_>) -> Command {
     shell.args(["-c", SHELL, "sh"]).arg(files).arg(away);
     // `setsid` would take the terminal away again.
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    shell.args(words.skip_while(|word| *word == "setsid"));
+    shell.args(words.skip_while(|word| *word == SETSID));
     shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.current_dir(command.get_current_dir().expect("a program is always run in a directory"));
     shell
@@ -216,7 +218,7 @@ async fn the_terminal_can_be_another_place_than_the_streams() {
 #[tokio::test]
 async fn programs_run_without_a_terminal_elsewhere() {
     let program = crate::program::Program::new(Path::new("/")).args(&["--version"]);
-    let mut shell = tokio::process::Command::new("setsid");
+    let mut shell = tokio::process::Command::new(SETSID);
     shell.args(["sh", "-c", "exec 3<>/dev/tty"]).stderr(std::process::Stdio::null());
     assert!(!shell.status().await.unwrap().success(), "setsid leaves the terminal");
     assert!(program.run().await.expect(0).stdout.starts_with("spin-deploy "));
