@@ -52,12 +52,8 @@ impl Prompt for Terminal {
         let question = format!("{}: ", text::harmless(question));
         for _ in 0..ATTEMPTS {
             let question = question.clone();
-            let answer = unless_stopped(move || {
-                let answer = rpassword::prompt_password(question);
-                // The line's end was not shown either.
-                output()?.write_all(b"\n")?;
-                answer
-            })?;
+            // It ends the line itself.
+            let answer = unless_stopped(move || rpassword::prompt_password(question))?;
             if !answer.is_empty() {
                 return Ok(Secret::new(answer));
             }

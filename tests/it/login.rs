@@ -22,10 +22,10 @@ impl Home {
         Home { directory: TempDir::new().unwrap(), url: url.to_owned() }
     }
 
-    /// Without any variable but the home's and those given.
+    /// Without any variable but the home's and those given. Whoever runs the tests at a terminal is not asked there.
     async fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
         let home = self.directory.path();
-        let program = Program::new(home).env("HOME", home.to_str().unwrap()).args(args);
+        let program = Program::new(home).env("HOME", home.to_str().unwrap()).env("CI", "true").args(args);
         variables.iter().fold(program, |program, (name, value)| program.env(name, value)).run().await
     }
 
@@ -230,6 +230,7 @@ async fn the_bindle_servers_login_is_kept_beside() {
     let app = App::new("hello");
     let deploy = Program::new(app.path())
         .env("HOME", home.directory.path().to_str().unwrap())
+        .env("CI", "true")
         .env("SPIN_DEPLOY_APP_URL", &stack.app_url_template())
         .env("HIPPO_URL", &home.url)
         .env("BINDLE_SERVER_URL", &bindle_url)
@@ -314,7 +315,7 @@ async fn what_is_not_said_or_makes_no_sense_is_refused() {
     let nobody = home.run(&["login", "--hippo-url", "http://127.0.0.1:9"], &[]).await.expect(4);
     insta::assert_snapshot!(home.plain(&nobody.stderr), @r"
     error: no login for HIPPO
-      caused by: nobody could be asked: there is no terminal
+      caused by: nobody was asked, for CI is set: there is nobody in a pipeline
       try: in a pipeline set HIPPO_TOKEN, or HIPPO_USERNAME and HIPPO_PASSWORD
     ");
     assert!(!home.kept().exists());

@@ -103,12 +103,25 @@ async fn ctrl_c_ends_the_build_and_the_run() {
     let pid = tokio::fs::read_to_string(&started).await.expect("the build says that it began");
     let build = Pid::from_raw(pid.trim().parse().expect("it is a process"));
     // The terminal tells both.
-    kill(program.pid(), Signal::SIGINT).expect("it runs");
     kill(build, Signal::SIGINT).expect("it runs");
+    kill(program.pid(), Signal::SIGINT).expect("it runs");
     let output = program.end().await.expect(130);
     assert!(output.stderr.contains("live now: what was live before; nothing was released"), "{}", output.stderr);
     assert!(kill(build, None).is_err(), "it has ended");
     assert_eq!(stack.sent(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_for_the_run_alone_is_passed_on_to_the_build() {
+    let build = "trap 'echo told >&2; exit 1' TERM; echo $$ > started; while true; do sleep 0.1; done";
+    let (app, stack) = (unbuilt(build), Stack::start().await);
+    let started = app.path().join("started");
+    mkfifo(&started, Mode::S_IRWXU).expect("pipes can be made");
+    let program = building(&app, &stack).args(&["--build"]).start();
+    tokio::fs::read_to_string(&started).await.expect("the build says that it began");
+    kill(program.pid(), Signal::SIGTERM).expect("it runs");
+    let output = program.end().await.expect(130);
+    assert!(output.stderr.contains("told\n"), "{}", output.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
