@@ -98,7 +98,7 @@ pub struct LoginArgs {
 #[derive(Args)]
 pub struct LogoutArgs {
     /// Forget every login
-    #[arg(long, conflicts_with_all = ["hippo_url", "bindle_server"])]
+    #[arg(long, conflicts_with_all = ["hippo_url", "bindle_server", "target", "from"])]
     pub all: bool,
 
     #[command(flatten)]
@@ -109,7 +109,7 @@ pub struct LogoutArgs {
 #[derive(Args)]
 pub struct WhoamiArgs {
     /// List every login that is kept; no server is asked
-    #[arg(long, conflicts_with_all = ["hippo_url", "bindle_server"])]
+    #[arg(long, conflicts_with_all = ["hippo_url", "bindle_server", "target", "from"])]
     pub all: bool,
 
     #[command(flatten)]

@@ -13,18 +13,18 @@ use super::watch::Watch;
 use super::{ExitCode, Failure};
 
 /// The flag that reads Hippo's token from standard input.
-const TOKEN_STDIN: &str = "--hippo-token-stdin";
+pub const TOKEN_STDIN: &str = "--hippo-token-stdin";
 /// The flag that reads the password at Hippo from standard input.
 pub const PASSWORD_STDIN: &str = "--hippo-password-stdin";
 /// The most that is read of standard input, in bytes.
 const LONGEST_SECRET: u64 = 64 * 1024;
 
 /// Decides the settings: from flags, standard input where a flag says so, the environment, and the configuration files
-/// beside `from` and of the user. Warns of secrets on the command line, and tells what is worth knowing of the decision.
+/// beside `from` and of the user. Without `from` the project's file does not count, and no target is meant. Warns of secrets on the command line, and tells what is worth knowing of the decision.
 pub fn settings(
     mut flags: Layer,
     hippo: &HippoArgs,
-    from: &Path,
+    from: Option<&Path>,
     environment: &Environment,
     watch: &Watch,
 ) -> Result<Settings, Failure> {
@@ -37,6 +37,10 @@ pub fn settings(
     ];
     for (_, flag, key) in piped.into_iter().filter(|(wanted, ..)| *wanted) {
         flags.set(key, secret_line(flag, &mut std::io::stdin().lock())?, Origin::Flag(flag));
+    }
+    if let (None, Some(any)) = (from, Key::Target.default()) {
+        // What is said of targets may be about the project's, which are not known here.
+        flags.set(Key::Target, any, Origin::Default);
     }
     let settings = settings::resolve_with(&[flags, environment.layer()], &files(from)?)?;
     for message in &settings.notes {
@@ -77,10 +81,10 @@ fn secret_line(flag: &str, input: &mut dyn Read) -> Result<String, Failure> {
     }
 }
 
-/// Reads the configuration files that count for the manifest, or its directory, at `from`.
-pub fn files(from: &Path) -> Result<Files, Failure> {
+/// Reads the user's configuration file, and the one that counts for the manifest, or its directory, at `from`.
+pub fn files(from: Option<&Path>) -> Result<Files, Failure> {
     let user = own_directories().map(|own| own.config_dir().join(file::USER_FILE));
-    Ok(Files::read(Some(&beside(from)), user.as_deref())?)
+    Ok(Files::read(from.map(beside).as_deref(), user.as_deref())?)
 }
 
 /// Where a project's file would be.

@@ -32,7 +32,7 @@ use super::{ExitCode, Failure, NAME};
 /// Decides the settings and deploys.
 pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
-    let settings = decide::settings(args.layer(), &args.hippo, &args.application.from, environment, watch)?;
+    let settings = decide::settings(args.layer(), &args.hippo, Some(&args.application.from), environment, watch)?;
     former::heed(&args.former, watch.as_ref())?;
     let package = packaging(args, &settings, environment, watch.as_ref())?;
     first_contact::refuse(&settings, Purpose::Deploy)?;

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::auth::Credentials;
 use crate::event::{Check, Event, Examined, Reporter, Step, Verdict};
-use crate::settings::Settings;
 use crate::settings::env::Environment;
+use crate::settings::{Local, Settings};
 use crate::target::{Context, ErrorKind, Finding};
 use crate::targets::{self, Driver};
 
@@ -27,7 +27,7 @@ use super::{ExitCode, Failure};
 pub fn run(args: &DoctorArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
     let asking = &args.asking;
-    let settings = decide::settings(args.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
+    let settings = decide::settings(args.layer(), &asking.hippo, Some(&asking.project.from), environment, watch)?;
     first_contact::refuse(&settings, Purpose::Examine)?;
     let driver = settings.driver.value;
     refuse_flags_of_others(&args.layer(), driver)?;
@@ -42,7 +42,7 @@ pub fn run(args: &DoctorArgs, environment: &Environment, watch: &Arc<Watch>) -> 
     };
     let config = settings.config(machine.as_ref(), &credentials);
     let mut looks = Looks { watch, seen: Vec::new() };
-    let known = std::iter::once(decided(&settings, driver).into()).chain(nobody).collect();
+    let known = known(&settings, driver).into_iter().map(Finding::from).chain(nobody).collect();
     block_on(until_stopped(driver, &config, environment, known, &mut looks))?;
     looks.examined(config.name_or(driver.kind), started)
 }
@@ -56,6 +56,17 @@ fn why_nobody(failure: Failure) -> Finding {
     let detail = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join("; ");
     let check = Check { name: "a login".to_owned(), verdict: Verdict::Failed, detail, hints: failure.hints };
     Finding { check, kind: Some(kind) }
+}
+
+/// What the settings alone tell.
+fn known(settings: &Settings, driver: &Driver) -> Vec<Check> {
+    let open = settings.local.as_ref().and_then(Local::open_to_others).map(|detail| Check {
+        name: "who can reach it".to_owned(),
+        verdict: Verdict::Warned,
+        detail,
+        hints: vec!["for this machine alone: `export SPIN_DEPLOY_LISTEN=127.0.0.1`".to_owned()],
+    });
+    std::iter::once(decided(settings, driver)).chain(open).collect()
 }
 
 /// What was chosen, and by whom.

@@ -113,7 +113,10 @@ impl From<SettingsError> for Failure {
             | SettingsError::UnusableFile { .. }
             | SettingsError::UnknownTarget { .. }
             | SettingsError::TwoDrivers { .. }
-            | SettingsError::Lowered { .. } => ExitCode::Usage,
+            | SettingsError::Lowered { .. }
+            | SettingsError::Contested { .. }
+            | SettingsError::Steered { .. }
+            | SettingsError::Contradicted { .. } => ExitCode::Usage,
         };
         let failure = Failure { hints: error.hints(), ..Failure::of(code, &error) };
         match error {

@@ -36,7 +36,7 @@ pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> R
         return whoami::tell(&args.asking, args.list, environment, watch);
     }
     let asking = &args.asking;
-    let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
+    let settings = decide::settings(asking.layer(), &asking.hippo, Some(&asking.project.from), environment, watch)?;
     first_contact::refuse(&settings, Purpose::LogIn)?;
     let driver = settings.driver.value;
     refuse_flags_of_others(&asking.layer(), driver)?;

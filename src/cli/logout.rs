@@ -20,7 +20,9 @@ use super::{ExitCode, Failure};
 /// Forgets.
 pub fn run(args: &LogoutArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let asking = &args.asking;
-    let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
+    // Every login there is has nothing to do with a project.
+    let from = (!args.all).then_some(asking.project.from.as_path());
+    let settings = decide::settings(asking.layer(), &asking.hippo, from, environment, watch)?;
     let logins = Logins::new(&settings);
     if args.all {
         let mut servers = logins.store()?.forget_all()?;

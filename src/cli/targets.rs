@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::auth::Credentials;
 use crate::event::{ConfiguredTarget, DriverSummary, Event, ShownSetting, ShownTarget, Targets};
 use crate::settings::env::Environment;
-use crate::settings::{Configured, Files, Key, Layer, Origin, Settings, Shown};
+use crate::settings::{Configured, Files, Key, Layer, Layers, Origin, Settings, Shown};
 use crate::targets::DRIVERS;
 
-use super::args::TargetsArgs;
-use super::decide;
+use super::args::{HippoArgs, TargetsArgs};
+use super::decide::{self, PASSWORD_STDIN, TOKEN_STDIN};
 use super::deploy::refuse_flags_of_others;
 use super::machine::machine;
 use super::watch::Watch;
@@ -18,24 +18,29 @@ use super::{ExitCode, Failure};
 /// Lists targets, or shows one.
 pub fn run(args: &TargetsArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let flags = args.layer();
+    let from = Some(args.asking.project.from.as_path());
     if !args.show {
-        refuse_flags(&flags)?;
-        return Ok(Event::Targets(list(&decide::files(&args.asking.project.from)?)));
+        refuse_flags(&flags, &args.asking.hippo)?;
+        return Ok(Event::Targets(list(&decide::files(from)?, &environment.layer())?));
     }
-    let settings = decide::settings(args.layer(), &args.asking.hippo, &args.asking.project.from, environment, watch)?;
+    let settings = decide::settings(args.layer(), &args.asking.hippo, from, environment, watch)?;
     refuse_flags_of_others(&flags, settings.driver.value)?;
     Ok(Event::ShownTarget(Box::new(show(&settings, environment)?)))
 }
 
 /// Refuses flags that would change nothing: a list has no settings.
-fn refuse_flags(flags: &Layer) -> Result<(), Failure> {
-    let Some(key) = Key::ALL.iter().find(|key| flags.has(**key)) else { return Ok(()) };
-    let message = format!("{} means something together with --show only", key.flag());
+fn refuse_flags(flags: &Layer, hippo: &HippoArgs) -> Result<(), Failure> {
+    let piped = [(hippo.hippo_token_stdin, TOKEN_STDIN), (hippo.hippo_password_stdin, PASSWORD_STDIN)];
+    let piped = piped.into_iter().filter_map(|(wanted, flag)| wanted.then_some(flag));
+    let mut flags = Key::ALL.iter().filter(|key| flags.has(**key)).map(|key| key.flag()).chain(piped);
+    let Some(flag) = flags.next() else { return Ok(()) };
+    let message = format!("{flag} means something together with --show only");
     Err(Failure::new(ExitCode::Usage, message).hint("to see one target's settings: `spin-deploy targets --show`"))
 }
 
-fn list(files: &Files) -> Targets {
-    let default = files.default_target().map(|default| default.value);
+fn list(files: &Files, variables: &Layer) -> Result<Targets, Failure> {
+    let named = Layers(std::slice::from_ref(variables)).text(Key::Target)?;
+    let default = named.or_else(|| files.default_target()).map(|default| default.value);
     let default = default.or(Key::Target.default().map(str::to_owned));
     let line = |Configured { name, driver, places }: Configured| ConfiguredTarget {
         default: default.as_ref() == Some(&name),
@@ -48,7 +53,7 @@ fn list(files: &Files) -> Targets {
         summary: driver.summary,
         powers: driver.powers.to_vec(),
     });
-    Targets { configured: files.configured().into_iter().map(line).collect(), drivers: drivers.collect() }
+    Ok(Targets { configured: files.configured().into_iter().map(line).collect(), drivers: drivers.collect() })
 }
 
 fn show(settings: &Settings, environment: &Environment) -> Result<ShownTarget, Failure> {

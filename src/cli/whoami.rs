@@ -25,7 +25,9 @@ pub fn run(args: &WhoamiArgs, environment: &Environment, watch: &Arc<Watch>) -> 
 
 /// Says who we are at the target, or lists `all` logins that are kept.
 pub fn tell(asking: &AskingArgs, all: bool, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
-    let settings = decide::settings(asking.layer(), &asking.hippo, &asking.project.from, environment, watch)?;
+    // Every login there is has nothing to do with a project.
+    let from = (!all).then_some(asking.project.from.as_path());
+    let settings = decide::settings(asking.layer(), &asking.hippo, from, environment, watch)?;
     let logins = Logins::new(&settings);
     if all {
         return list(&logins, watch);

@@ -17,7 +17,7 @@ pub trait Visit: Send + Sync {
 }
 
 /// What has to answer besides the target's own signs of life.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Check {
     /// The path, with a `/` first and perhaps a query.
     pub path: String,
@@ -32,6 +32,13 @@ impl fmt::Display for Check {
             Some((path, _)) => write!(f, "GET {path}?…"),
             None => write!(f, "GET {}", self.path),
         }
+    }
+}
+
+/// As it is shown, with its status.
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Check").field(&format_args!("{self}")).field(&self.status).finish()
     }
 }
 
@@ -105,5 +112,6 @@ mod tests {
     fn queries_are_not_shown() {
         let check = Check { path: "/a?token=hunter2".to_owned(), status: None };
         assert_eq!(check.to_string(), "GET /a?…");
+        assert_eq!(format!("{check:?}"), "Check(GET /a?…, None)");
     }
 }

@@ -1,7 +1,7 @@
 //! Which target is meant, and which layers count for it.
 
-use super::file::{Files, Whose};
-use super::{Key, Layer, Layers, Origin, Setting, SettingsError, near};
+use super::file::Files;
+use super::{Key, Layer, Layers, Origin, Setting, SettingsError, near, trust, url};
 use crate::targets::{self, DRIVERS, Driver};
 
 /// The target when nothing else is said.
@@ -27,10 +27,12 @@ pub(super) fn choose(given: &[Layer], files: &Files) -> Result<Choice, SettingsE
         None => files.default_target().unwrap_or(Setting::default_of(DEFAULT_TARGET.to_owned())),
     };
     let driver = driver(&target, files)?;
-    lowered(given, files, &target.value)?;
+    // What another driver is not asked for cannot be wrong.
+    let given: Vec<Layer> = given.iter().map(|layer| layer.for_driver(driver.value.kind)).collect();
+    trust::check(&given, files, &target.value)?;
     let tables: Vec<Layer> = files.tables(&target.value).map(|table| table.layer.clone()).collect();
-    let notes = hidden(given, &tables);
-    let layers = given.iter().cloned().chain(tables).chain(files.tops().cloned()).collect();
+    let notes = hidden(&given, &target, &tables)?;
+    let layers = given.into_iter().chain(tables).chain(files.tops().cloned()).collect();
     Ok(Choice { target, driver, layers, notes })
 }
 
@@ -60,33 +62,30 @@ fn unknown(target: &Setting<String>, files: &Files) -> SettingsError {
     SettingsError::UnknownTarget { name: target.value.clone(), origin: target.origin.clone(), meant, known }
 }
 
-/// Refuses to lower the safety of a server that the project alone names, because the user lowered it for another one
-/// (docs/decisions/0015-safety-is-lowered-by-the-user-alone.md).
-fn lowered(given: &[Layer], files: &Files, target: &str) -> Result<(), SettingsError> {
-    let table = |whose: Whose| files.tables(target).find(|table| table.whose == whose).map(|table| &table.layer);
-    let (Some(projects), Some(users)) = (table(Whose::Project), table(Whose::User)) else { return Ok(()) };
-    let is_given = |key: Key| given.iter().any(|layer| layer.has(key));
-    for switch in [Key::Insecure, Key::AllowInsecureCredentials] {
-        if is_given(switch) || users.value(switch).is_none_or(|on| on != "true") {
+/// Refuses a variable that contradicts an address of the very target that the command line names, and makes a note for
+/// each address of a target that was chosen otherwise.
+fn hidden(given: &[Layer], target: &Setting<String>, tables: &[Layer]) -> Result<Vec<String>, SettingsError> {
+    let mut notes = Vec::new();
+    for key in [Key::HippoUrl, Key::BindleServer] {
+        let used = given.iter().find(|layer| layer.has(key));
+        let (Some(used), Some(table)) = (used, tables.iter().find(|layer| layer.has(key))) else { continue };
+        let (Some(variable @ Origin::Variable(_)), Some(address)) = (used.origin(key), table.origin(key)) else {
+            continue;
+        };
+        if same_address(key, used, table) {
             continue;
         }
-        for address in [Key::HippoUrl, Key::BindleServer] {
-            let (Some(switch), Some(projects_own)) = (users.origin(switch), projects.origin(address)) else { continue };
-            if !is_given(address) && projects.value(address) != users.value(address) {
-                return Err(SettingsError::Lowered { switch, address: projects_own });
-            }
+        if let Origin::Flag(_) = target.origin {
+            let target = target.clone();
+            return Err(SettingsError::Contradicted { target, variable, flag: key.flag(), address });
         }
+        notes.extend(super::overridden(&variable, [address]));
     }
-    Ok(())
+    Ok(notes)
 }
 
-/// A note for each address of the target's own that a variable hides.
-fn hidden(given: &[Layer], tables: &[Layer]) -> Vec<String> {
-    let note = |key: Key| {
-        let used = given.iter().find(|layer| layer.has(key))?;
-        let table = tables.iter().find(|layer| layer.has(key))?;
-        let origin = used.origin(key).filter(|origin| matches!(origin, Origin::Variable(_)))?;
-        (used.value(key) != table.value(key)).then(|| super::overridden(&origin, table.origin(key)))?
-    };
-    [Key::HippoUrl, Key::BindleServer].into_iter().filter_map(note).collect()
+/// Whether two layers give the same address.
+pub(super) fn same_address(key: Key, one: &Layer, other: &Layer) -> bool {
+    let address = |layer: &Layer| url::parse(layer.value(key)?.to_str()?).ok();
+    address(one).is_some_and(|one| address(other) == Some(one))
 }

@@ -101,7 +101,7 @@ impl Environment {
             match layer.origin(key) {
                 None => layer.set(key, value, Origin::Variable(variable.name)),
                 Some(first) if variable_for(key).and_then(|first| self.get(first.name)) != Some(value) => {
-                    layer.note(format!("{first} and {} differ: {first} is used", variable.name));
+                    layer.note(key, format!("{first} and {} differ: {first} is used", variable.name));
                 }
                 Some(_) => {}
             }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{FileProblem, Origin, Place, UrlProblem};
+use super::{FileProblem, Key, Origin, Place, Setting, UrlProblem};
 
 /// A setting that cannot be used. Messages name flags and variables, never the values of secrets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,9 +49,36 @@ pub enum SettingsError {
     /// The project and the user say different drivers of one target.
     #[error("the target {target:?} has two drivers: {one} and {other}")]
     TwoDrivers { target: String, one: Origin, other: Origin },
-    /// The user lowered the safety for a server, and the project names another one.
+    /// The safety was lowered for a server, and another one is used: by the user, and the project names it, or the reverse.
     #[error("{switch} does not hold for {address}: a project must not lower the safety of its users")]
     Lowered { switch: Origin, address: Origin },
+    /// A secret of the environment would go where the project says, and the user says another place.
+    #[error("{secret} is sent neither to {address} nor to {own}: they differ, and a project must not redirect it")]
+    Contested {
+        secret: Origin,
+        /// The flag that says the address.
+        flag: &'static str,
+        address: Origin,
+        own: Origin,
+    },
+    /// The project alone says to which server a password of the environment would go, and as whose.
+    #[error("{secret} is not sent to {address} as {username} says: a project must not choose the user of a password")]
+    Steered {
+        secret: Origin,
+        /// The flag that says the user.
+        flag: &'static str,
+        username: Origin,
+        address: Origin,
+    },
+    /// A target is named on the command line, and a variable says another address than its own.
+    #[error("{variable} is another address than {address}, and {} names the target {:?}", target.origin, target.value)]
+    Contradicted {
+        target: Setting<String>,
+        variable: Origin,
+        /// The flag that says the address.
+        flag: &'static str,
+        address: Origin,
+    },
 }
 
 fn did_you_mean(meant: &Option<String>) -> String {
@@ -69,6 +96,14 @@ impl SettingsError {
             SettingsError::UnknownTarget { known, .. } => vec![format!("one of these: {}", known.join(", "))],
             SettingsError::TwoDrivers { one, other, .. } => {
                 vec![format!("correct {one} or {other}, or give one of the targets another name")]
+            }
+            SettingsError::Lowered { switch, .. } if name_of(switch) == Key::CaCert.name() => {
+                vec![format!("name the authorities to trust there: {} FILE", Key::CaCert.flag())]
+            }
+            SettingsError::Contested { flag, .. } => vec![format!("pass {flag} URL")],
+            SettingsError::Steered { flag, .. } => vec![format!("pass {flag} NAME")],
+            SettingsError::Contradicted { variable, flag, .. } => {
+                vec![format!("unset {variable}, or pass {flag} URL")]
             }
             SettingsError::Lowered { switch, address } => {
                 vec![format!("pass --{}, or write {} into your own file as well", name_of(switch), name_of(address))]

@@ -139,6 +139,14 @@ impl Key {
             Key::Target => Kept::AtTop,
             Key::CredentialStore => Kept::AtUsersTop,
             Key::Insecure | Key::AllowInsecureCredentials => Kept::InUsersTables,
+            // What is open to whom on this machine, and at what cost, is no matter of a repository.
+            Key::DataDir
+            | Key::Listen
+            | Key::MaxMemory
+            | Key::MaxTime
+            | Key::MaxRequests
+            | Key::MaxRequestBody
+            | Key::MaxResponseBody => Kept::InUsersTables,
             _ => Kept::InTables,
         }
     }

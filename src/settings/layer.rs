@@ -75,7 +75,8 @@ impl<T> Setting<T> {
 #[derive(Default, Clone)]
 pub struct Layer {
     values: BTreeMap<Key, (OsString, Origin)>,
-    notes: Vec<String>,
+    /// What they are about, and their text.
+    notes: Vec<(Key, String)>,
 }
 
 impl Layer {
@@ -87,9 +88,18 @@ impl Layer {
         }
     }
 
-    /// Adds something the user should know about this layer.
-    pub fn note(&mut self, note: String) {
-        self.notes.push(note);
+    /// Adds something the user should know about the layer's value for `key`.
+    pub fn note(&mut self, key: Key, note: String) {
+        self.notes.push((key, note));
+    }
+
+    /// The layer without the variables that mean nothing to a driver: they may be there for another command. Flags stay.
+    pub(super) fn for_driver(&self, driver: &str) -> Layer {
+        let mut layer = self.clone();
+        let is_meant = |key: Key| key.target().is_none_or(|target| target == driver);
+        layer.values.retain(|key, (_, origin)| is_meant(*key) || !matches!(origin, Origin::Variable(_)));
+        layer.notes.retain(|(key, _)| is_meant(*key));
+        layer
     }
 
     /// Whether the layer says anything about `key`.
@@ -114,7 +124,7 @@ pub struct Layers<'a>(pub &'a [Layer]);
 impl Layers<'_> {
     /// The notes of all layers.
     pub fn notes(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|layer| layer.notes.iter().map(String::as_str))
+        self.0.iter().flat_map(|layer| layer.notes.iter().map(|(_, note)| note.as_str()))
     }
 
     /// Where the value that counts comes from.

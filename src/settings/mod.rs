@@ -1,7 +1,8 @@
 //! What was decided: flag > environment > the project's file > the user's file > default, each value with its origin.
 //!
 //! `key.rs` lists what can be set, `layer.rs` holds what one place says, `env.rs` is the only reader of the
-//! environment, `file/` reads configuration files, `choice.rs` finds the target, and [`resolve_with`] decides. Empty
+//! environment, `file/` reads configuration files, `choice.rs` finds the target, `trust.rs`
+//! refuses what a project must not do, and [`resolve_with`] decides. Empty
 //! variables count as unset.
 
 mod check;
@@ -14,6 +15,7 @@ mod key;
 mod layer;
 mod local;
 mod shown;
+mod trust;
 mod url;
 
 use std::path::PathBuf;

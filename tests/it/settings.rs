@@ -90,7 +90,8 @@ async fn targets_are_listed_with_or_without_files() {
 async fn a_target_is_shown_with_the_origin_of_each_setting() {
     let place = Place::with(PROJECT, USER);
     let variables = [("HIPPO_TOKEN", "hunter2"), ("HIPPO_URL", "https://other.example.com")];
-    let (code, out, err) = place.run(&["targets", "--show", "--domain", "x.example.com"], &variables).await;
+    let args = ["targets", "--show", "--domain", "x.example.com", "--ca-cert", "mine.pem"];
+    let (code, out, err) = place.run(&args, &variables).await;
     assert_eq!((code, err.as_str()), (0, "note: HIPPO_URL is used and not hippo-url in spin-deploy.toml:5\n"));
     insta::assert_snapshot!(out, @r#"
     target                      staging
@@ -107,7 +108,7 @@ async fn a_target_is_shown_with_the_origin_of_each_setting() {
     bindle-username             -                          not set
     bindle-password             -                          not set
     signing-key                 -                          not set
-    ca-cert                     ca.pem                     spin-deploy.toml:6
+    ca-cert                     mine.pem                   --ca-cert
     insecure                    true                       CONFIG/spin-deploy/config.toml:10
     allow-insecure-credentials  false                      the default
     no-buildinfo                false                      the default
@@ -206,6 +207,9 @@ async fn flags_that_would_change_nothing_are_refused() {
     error: --hippo-url means something together with --show only
       try: to see one target's settings: `spin-deploy targets --show`
     "#);
+    let (code, _, err) = Place::with("", "").run(&["targets", "--hippo-token-stdin"], &[]).await;
+    assert_eq!(code, 2);
+    assert!(err.starts_with("error: --hippo-token-stdin means something together with --show only\n"), "{err}");
     let (code, _, err) = Place::with(PROJECT, "").run(&["targets", "--show", "--data-dir", "x"], &[]).await;
     assert_eq!(code, 2);
     insta::assert_snapshot!(err, @r#"
@@ -223,4 +227,25 @@ async fn a_timeout_that_makes_no_sense_names_its_line() {
     error: could not use timeout in spin-deploy.toml:2: "soon" is no duration up to 24h
       try: timeout = "5m"
     "#);
+}
+
+#[tokio::test]
+async fn the_target_that_a_variable_names_is_the_default_of_the_list() {
+    let (code, out, _) = Place::with(PROJECT, USER).run(&["targets"], &[("SPIN_DEPLOY_TARGET", "production")]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("production (default)") && !out.contains("staging (default)"), "{out}");
+}
+
+#[tokio::test]
+async fn every_login_there_is_has_nothing_to_do_with_a_project() {
+    let place = Place::with("this is no TOML", "default-target = \"of-the-project\"\n");
+    let variables = [("SPIN_DEPLOY_TARGET", "of-the-project")];
+    for args in [&["whoami", "--all"][..], &["logout", "--all"]] {
+        let (code, _, err) = place.run(args, &variables).await;
+        assert_eq!(code, 0, "{args:?}: {err}");
+    }
+    assert_eq!(place.run(&["whoami"], &variables).await.0, 2);
+    for args in [["whoami", "--all", "--from", "."], ["logout", "--all", "--target", "hippo"]] {
+        assert_eq!(place.run(&args, &[]).await.0, 2, "{args:?}");
+    }
 }

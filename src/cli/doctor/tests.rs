@@ -50,3 +50,17 @@ fn the_first_failure_decides_how_it_ends() {
     assert_eq!((failure.causes, failure.hints), (vec!["b: seen".to_owned()], vec!["mend b".to_owned()]));
     assert_eq!(told.len(), 4);
 }
+
+#[test]
+fn a_server_that_is_open_to_others_earns_a_warning() {
+    let known = |listen: &str| {
+        let variables: Environment =
+            [("SPIN_DEPLOY_TARGET", "local"), ("SPIN_DEPLOY_LISTEN", listen)].into_iter().collect();
+        let settings = crate::settings::resolve(&[variables.layer()]).unwrap();
+        let looks = known(&settings, settings.driver.value);
+        looks.into_iter().map(|look| (look.name, look.verdict, look.detail)).collect::<Vec<_>>()
+    };
+    assert_eq!(known("127.0.0.1").len(), 1);
+    let detail = "SPIN_DEPLOY_LISTEN is 0.0.0.0: the applications can be reached from other machines";
+    assert_eq!(known("0.0.0.0")[1..], [("who can reach it".to_owned(), Verdict::Warned, detail.to_owned())]);
+}

@@ -6,6 +6,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ use crate::targets::Driver;
 pub const PROJECT_FILE: &str = "spin-deploy.toml";
 /// What the user's own file is called, in the program's directory for configuration.
 pub const USER_FILE: &str = "config.toml";
+
+/// The longest file that is read, in bytes.
+const LONGEST: u64 = 1024 * 1024;
 
 /// Whose file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,11 +138,24 @@ impl Files {
 
 /// The text of a file; `None`: there is none.
 fn text(path: &Path) -> Result<Option<String>, SettingsError> {
-    match std::fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SettingsError::Unreadable { file: path.to_owned(), why: error.to_string() }),
     }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    // Looked at before it is opened: a pipe that nobody writes to would wait for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(io::Error::other("it is longer than 1 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// Turns offsets in a text into places of its file.

@@ -251,6 +251,9 @@ impl Reader<'_> {
     /// A key that a project's file must not hold.
     fn not_a_projects(&mut self, entry: &Entry<'_>, key: Key) {
         let message = match key.kept() {
+            Kept::InUsersTables if key.target().is_some() => {
+                "counts in the user's own file only: how this machine serves is no matter of the project"
+            }
             Kept::InUsersTables => {
                 "counts in the user's own file only: a project must not lower the safety of its users"
             }
@@ -259,7 +262,12 @@ impl Reader<'_> {
             }
         };
         let own = self.own.map(|own| format!(", or write it into {}", own.display())).unwrap_or_default();
-        self.problem(entry.offset, &entry.path, message, Some(format!("pass {}{own}", key.flag())));
+        // Most of what is for a server has no flag but that server's own.
+        let way = match env::variable_for(key).filter(|_| key.target().is_some()) {
+            Some(variable) => format!("set {}", variable.name),
+            None => format!("pass {}", key.flag()),
+        };
+        self.problem(entry.offset, &entry.path, message, Some(format!("{way}{own}")));
     }
 
     fn unexpected<T>(&mut self, entry: &Entry<'_>, expected: &str) -> Option<T> {

@@ -90,7 +90,7 @@ channel = "x"
 driver = "hippo"
 
 [target.hippo]
-data-dir = "x"
+first-port = 1
 credential-store = "file"
 default-target = "hippo"
 
@@ -111,7 +111,7 @@ far-away = 1
     14: target.staging.bindle-server: could not use the URL: it does not begin with https:// or http:// → bindle-server = "https://bindle.example.com/v1"
     16: target.other: `driver` is missing → `driver = "hippo"` or `driver = "local"`
     20: target.local.driver: a target that is called local cannot have the driver hippo → give the target another name
-    23: target.hippo.data-dir: means something to the driver local, and this target's is hippo → leave it out
+    23: target.hippo.first-port: means something to the driver local, and this target's is hippo → leave it out
     24: target.hippo.credential-store: does not belong to a target → write it before all tables
     25: target.hippo.default-target: does not belong to a target → write it before all tables
     28: target.far-away: expected a table, found an integer
@@ -125,12 +125,20 @@ credential-store = "keyring"
 [target.hippo]
 insecure = true
 allow-insecure-credentials = true
+[target.local]
+listen = "0.0.0.0"
+data-dir = "x"
+max-requests = 7
+first-port = 4000
 "#;
     assert!(parse(Whose::User, text).is_ok());
     insta::assert_snapshot!(problems(Whose::Project, text), @r##"
     2: credential-store: counts in the user's own file only: it is no matter of the project → pass --credential-store, or write it into own.toml
     4: target.hippo.insecure: counts in the user's own file only: a project must not lower the safety of its users → pass --insecure, or write it into own.toml
     5: target.hippo.allow-insecure-credentials: counts in the user's own file only: a project must not lower the safety of its users → pass --allow-insecure-credentials, or write it into own.toml
+    7: target.local.listen: counts in the user's own file only: how this machine serves is no matter of the project → set SPIN_DEPLOY_LISTEN, or write it into own.toml
+    8: target.local.data-dir: counts in the user's own file only: how this machine serves is no matter of the project → set SPIN_DEPLOY_DATA_DIR, or write it into own.toml
+    9: target.local.max-requests: counts in the user's own file only: how this machine serves is no matter of the project → set SPIN_DEPLOY_MAX_REQUESTS, or write it into own.toml
     "##);
 }
 
@@ -187,5 +195,28 @@ fn a_file_that_is_not_there_says_nothing_and_one_that_cannot_be_read_is_an_error
     assert!(error.starts_with(&format!("could not read {}: ", file.display())), "{error}");
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
-    assert!(matches!(read(), Err(SettingsError::Unreadable { .. })));
+    let error = read().err().unwrap().to_string();
+    assert_eq!(error, format!("could not read {}: it is no regular file", file.display()));
+}
+
+#[test]
+fn a_file_is_read_to_its_end_or_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.toml");
+    let comment = |length: u64| std::fs::write(&file, "#".repeat(length.try_into().unwrap())).unwrap();
+    comment(LONGEST);
+    assert!(Files::read(Some(&file), None).is_ok());
+    comment(LONGEST + 1);
+    let error = Files::read(Some(&file), None).err().unwrap().to_string();
+    assert_eq!(error, format!("could not read {}: it is longer than 1 MiB", file.display()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.toml");
+    rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    let error = Files::read(None, Some(&file)).err().unwrap().to_string();
+    assert_eq!(error, format!("could not read {}: it is no regular file", file.display()));
 }
