@@ -218,7 +218,7 @@ async fn the_terminal_can_be_another_place_than_the_streams() {
 #[tokio::test]
 async fn programs_run_without_a_terminal_elsewhere() {
     let program = crate::program::Program::new(Path::new("/")).args(&["--version"]);
-    let mut shell = tokio::process::Command::new("setsid");
+    let mut shell = tokio::process::Command::new(SETSID);
     shell.args(["sh", "-c", "exec 3<>/dev/tty"]).stderr(std::process::Stdio::null());
     assert!(!shell.status().await.unwrap().success(), "setsid leaves the terminal");
     assert!(program.run().await.expect(0).stdout.starts_with("spin-deploy "));
