@@ -100,10 +100,12 @@ async fn until_stopped(
         (driver.examine)(config).examine(&cx, &mut |finding| looks.tell(finding)).await;
     };
     tokio::select! {
-        () = examine => Ok(()),
+        // Looks that are cancelled are no looks.
+        biased;
         () = stop.gently.cancelled() => {
             Err(Failure::new(ExitCode::Cancelled, "cancelled").hint("run the same command again: it changes nothing"))
         }
+        () = examine => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::target::{Accounts, Admission, Context, ErrorKind, TargetError};
 use crate::targets::{Driver, MakeAccounts};
 
 use super::args::LoginArgs;
-use super::asking::ask;
+use super::asking::Inquiry;
 use super::credentials::{self, Ask, Logins, Questions, REGISTRY, TARGET, Words};
 use super::decide;
 use super::deploy::refuse_flags_of_others;
@@ -44,7 +44,9 @@ pub fn run(args: &LoginArgs, environment: &Environment, watch: &Arc<Watch>) -> R
     let logins = Logins::new(&settings);
     let store = logins.store()?;
     let questions = Questions::new(Ask::AtTerminal, &asking.login, environment);
-    let entry = Entry { settings: &settings, accounts: accounts.as_ref(), logins: &logins, store, questions, watch };
+    let inquiry = Inquiry::new()?;
+    let entry =
+        Entry { settings: &settings, accounts: accounts.as_ref(), logins: &logins, store, questions, inquiry, watch };
     let token = match &settings.credential {
         Some(Setting { value: Given::Token(_), origin }) if args.register => return Err(no_account(origin)),
         Some(Setting { value: Given::Token(token), .. }) => entry.with_token(token)?,
@@ -94,6 +96,7 @@ struct Entry<'a> {
     logins: &'a Logins,
     store: &'a Store,
     questions: Questions,
+    inquiry: Inquiry,
     watch: &'a Arc<Watch>,
 }
 
@@ -179,12 +182,13 @@ impl Entry<'_> {
     fn register(&self, login: &Login) -> Result<(), Failure> {
         let kept = self.logins.kept(&self.server())?.token.filter(|token| token.lasts(Timestamp::now()));
         let by = kept.map(|token| Credential::Token(token.secret));
-        let made = ask(self.watch, async |cx| match (self.accounts.register(cx, login, None).await, &by) {
-            (Err(error), Some(by)) if error.kind == ErrorKind::PermissionDenied => {
-                self.accounts.register(cx, login, Some(by)).await
-            }
-            (made, _) => made,
-        })?;
+        let made =
+            self.inquiry.ask(self.watch, async |cx| match (self.accounts.register(cx, login, None).await, &by) {
+                (Err(error), Some(by)) if error.kind == ErrorKind::PermissionDenied => {
+                    self.accounts.register(cx, login, Some(by)).await
+                }
+                (made, _) => made,
+            })?;
         made.map_err(|error| match error.kind {
             // The server has understood, and does not like the name or the password.
             ErrorKind::Rejected => {
@@ -233,7 +237,7 @@ impl Entry<'_> {
 
     /// How the registry takes a login; `None`: it could not be asked, which harms no login at the target.
     fn admission(&self, login: Option<&Login>) -> Result<Option<Admission>, Failure> {
-        match ask(self.watch, async |cx| self.accounts.check_registry(cx, login).await)? {
+        match self.inquiry.ask(self.watch, async |cx| self.accounts.check_registry(cx, login).await)? {
             Ok(admission) => Ok(Some(admission)),
             Err(error) => {
                 let message = format!("{:#}", anyhow::Error::from(error));
@@ -249,7 +253,7 @@ impl Entry<'_> {
     }
 
     fn ask<T>(&self, question: impl AsyncFnOnce(&Context) -> Result<T, TargetError>) -> Result<T, Failure> {
-        Ok(ask(self.watch, question)??)
+        Ok(self.inquiry.ask(self.watch, question)??)
     }
 }
 

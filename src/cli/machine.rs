@@ -2,19 +2,24 @@
 
 use std::path::Path;
 
+use tokio::runtime::Runtime;
+
 use super::{ExitCode, Failure, NAME};
 use crate::settings::Machine;
 use crate::settings::env::Environment;
 
 /// Runs a command's future. Whatever still runs on a blocking thread when it ends is not waited for.
 pub fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
+    let runtime = runtime()?;
     let result = runtime.block_on(command);
     runtime.shutdown_background();
     result
+}
+
+/// Makes a runtime.
+pub fn runtime() -> Result<Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::of(ExitCode::Unexpected, &error))
 }
 
 /// What the target `local` is made from.

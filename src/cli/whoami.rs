@@ -9,7 +9,7 @@ use crate::event::{Event, Identity, Reporter, Standing};
 use crate::settings::env::Environment;
 
 use super::args::{AskingArgs, WhoamiArgs};
-use super::asking::ask;
+use super::asking::Inquiry;
 use super::credentials::{self, Ask, Logins, Questions};
 use super::decide;
 use super::deploy::refuse_flags_of_others;
@@ -41,7 +41,7 @@ pub fn tell(asking: &AskingArgs, all: bool, environment: &Environment, watch: &A
     for message in found.notes {
         watch.report(Event::Note { message });
     }
-    let checked = ask(watch, async |cx| accounts.check(cx, &found.credential).await)?;
+    let checked = Inquiry::new()?.ask(watch, async |cx| accounts.check(cx, &found.credential).await)?;
     checked.map_err(|error| whose(error.into(), &found.origin))?;
     Ok(Event::Identities(vec![Identity {
         server: ServerOrigin::from(accounts.server()).to_string(),

@@ -153,30 +153,30 @@ async fn refused_tokens() {
     insta::assert_snapshot!(refused, @r#"
     Unauthenticated: ask Hippo at HIPPO who we are
       GET HIPPO/api/apps: it answered 401 Unauthorized
-      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
       > spin-deploy login --hippo-url HIPPO
+      > the token is wrong or has run out (Hippo's live 30 minutes): if it came from HIPPO_TOKEN, set that to a new one, or unset it
     Interrupted: ask Hippo at HIPPO who we are
       GET HIPPO/api/apps: it answered 500 Internal Server Error: An error occurred while processing your request.
-      > a 500 to the very first request can mean that Hippo no longer knows the token's user: get a new token, or `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...` and unset HIPPO_TOKEN
+      > a 500 to the very first request can mean that Hippo no longer knows the token's user: log in again, and if the token came from HIPPO_TOKEN, set that to a new one
       > run the same command again: what is done already is not done twice
       > spin-deploy login --hippo-url HIPPO
     Unauthenticated: ask Hippo at HIPPO who we are
       GET HIPPO/api/apps: it answered 401 Unauthorized
-      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
       > spin-deploy login --hippo-url HIPPO
+      > the token is wrong or has run out (Hippo's live 30 minutes): if it came from HIPPO_TOKEN, set that to a new one, or unset it
     Interrupted: ask Hippo at HIPPO who we are
       GET HIPPO/api/apps: it answered 500 Internal Server Error: An error occurred while processing your request.
-      > a 500 to the very first request can mean that Hippo no longer knows the token's user: get a new token, or `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...` and unset HIPPO_TOKEN
+      > a 500 to the very first request can mean that Hippo no longer knows the token's user: log in again, and if the token came from HIPPO_TOKEN, set that to a new one
       > run the same command again: what is done already is not done twice
       > spin-deploy login --hippo-url HIPPO
     Unauthenticated: ask Hippo at HIPPO who we are
       GET HIPPO/api/apps: it answered 401 Unauthorized
-      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
       > spin-deploy login --hippo-url HIPPO
+      > the token is wrong or has run out (Hippo's live 30 minutes): if it came from HIPPO_TOKEN, set that to a new one, or unset it
     Unauthenticated: ask Hippo at HIPPO who we are
       GET HIPPO/api/apps: it answered 401 Unauthorized
-      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
       > spin-deploy login --hippo-url HIPPO
+      > the token is wrong or has run out (Hippo's live 30 minutes): if it came from HIPPO_TOKEN, set that to a new one, or unset it
     "#);
     assert_eq!(bench.hippo.take_requests().len(), tokens.len(), "each is asked once");
 

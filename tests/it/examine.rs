@@ -167,8 +167,8 @@ async fn who_we_are() {
     let told = examine(hippo::Config { credential: Some(token), ..settings(&stack) }).await;
     insta::assert_snapshot!(show(&told[8..9], &stack), @r#"
     x Hippo knows us: GET http://HIPPO/api/apps: it answered 401 Unauthorized [Unauthenticated]
-      > the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
       > spin-deploy login --hippo-url http://HIPPO
+      > the token is wrong or has run out (Hippo's live 30 minutes): if it came from HIPPO_TOKEN, set that to a new one, or unset it
     "#);
     assert!(!format!("{told:?}").contains("canary"));
     let password = Credential::Password(Login { username: USER.into(), password: Secret::new("canary") });

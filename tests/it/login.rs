@@ -111,8 +111,8 @@ async fn a_refused_login_leaves_what_was_kept() {
     error: could not ask Hippo at HIPPO who we are
       caused by: GET HIPPO/api/apps: it answered 401 Unauthorized
       caused by: who you are was taken from HIPPO_TOKEN
-      try: the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`
       try: spin-deploy login --hippo-url HIPPO
+      try: the token is wrong or has run out (Hippo's live 30 minutes): if it came from HIPPO_TOKEN, set that to a new one, or unset it
     ");
     assert_eq!(fs::read(home.kept()).unwrap(), kept);
     home.run_at(&["whoami"]).await.expect(0);

@@ -10,6 +10,9 @@ use tokio::io::AsyncReadExt;
 
 use super::RegistryError;
 
+/// The most that is read of a key file, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
 /// A key that signs as the creator.
 pub(super) struct SigningKey(SecretKeyEntry);
 
@@ -25,13 +28,20 @@ impl SigningKey {
     /// A file that others can read is refused: whoever has the key signs in its owner's name.
     pub async fn read(path: &Path) -> Result<SigningKey, RegistryError> {
         let unusable = |source| RegistryError::SigningKey { source };
-        let (text, mode) = read_with_mode(path)
-            .await
-            .with_context(|| format!("could not read {}", path.display()))
-            .map_err(unusable)?;
+        let unreadable =
+            |error| unusable(anyhow::Error::new(error).context(format!("could not read {}", path.display())));
+        // Looked at before it is opened: a pipe would wait for a writer.
+        let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(unusable(anyhow::anyhow!("{} is no regular file", path.display())));
+        }
+        let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+        let mode = permissions(&file.metadata().await.map_err(unreadable)?);
         if let Some(mode) = mode.filter(|mode| mode & 0o077 != 0) {
             return Err(RegistryError::SigningKeyExposed { path: path.to_owned(), mode });
         }
+        let mut text = String::new();
+        file.take(LONGEST).read_to_string(&mut text).await.map_err(unreadable)?;
         let key = SigningKey::parse(&text).with_context(|| format!("{} is not a usable key file", path.display()));
         key.map_err(unusable)
     }
@@ -62,15 +72,7 @@ impl SigningKey {
     }
 }
 
-/// A file's text and, where the system has such, its permissions: of the very file that was read.
-async fn read_with_mode(path: &Path) -> std::io::Result<(String, Option<u32>)> {
-    let mut file = tokio::fs::File::open(path).await?;
-    let mode = permissions(&file.metadata().await?);
-    let mut text = String::new();
-    file.read_to_string(&mut text).await?;
-    Ok((text, mode))
-}
-
+/// A file's permissions, where the system has such.
 #[cfg(unix)]
 fn permissions(metadata: &std::fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
@@ -116,6 +118,19 @@ mod tests {
             let error = format!("{:#}", SigningKey::parse(&text).unwrap_err());
             assert!(error.contains(words), "{error}");
             assert!(!error.contains("canary"), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_is_no_file_is_not_even_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("key.toml");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [pipe.as_path(), Path::new("/dev/zero"), directory.path()] {
+            let error = SigningKey::read(path).await.unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(source, format!("{} is no regular file", path.display()));
         }
     }
 

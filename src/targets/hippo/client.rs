@@ -186,15 +186,15 @@ impl Hippo {
         let mut failure = error.told_as(kind, operation);
         if stale {
             failure = failure.hint(
-                "a 500 to the very first request can mean that Hippo no longer knows the token's user: get a new \
-                 token, or `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...` and unset HIPPO_TOKEN",
+                "a 500 to the very first request can mean that Hippo no longer knows the token's user: log in again, \
+                 and if the token came from HIPPO_TOKEN, set that to a new one",
             );
         }
         match (kind, self.username()) {
             (ErrorKind::Unauthenticated, None) if self.session.is_nobody() => failure.hint(self.login_command()),
-            (ErrorKind::Unauthenticated, None) => failure.hint(
-                "the token is wrong or has run out (Hippo's live 30 minutes): set HIPPO_TOKEN to a new one, or unset \
-                 it and `export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...`",
+            (ErrorKind::Unauthenticated, None) => failure.hint(self.login_command()).hint(
+                "the token is wrong or has run out (Hippo's live 30 minutes): if it came from HIPPO_TOKEN, set that to a \
+                 new one, or unset it",
             ),
             (ErrorKind::Unauthenticated, Some(_)) => {
                 failure.hint("check the name (case matters; `--hippo-username NAME` or HIPPO_USERNAME) and the password (HIPPO_PASSWORD)")

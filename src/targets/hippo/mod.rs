@@ -382,8 +382,9 @@ fn missing_credential() -> TargetError {
     TargetError::new(ErrorKind::Unauthenticated, "connect to Hippo")
         .because(anyhow!(
             "no credential: neither a token (`--hippo-token`, HIPPO_TOKEN) nor a user (`--hippo-username` and \
-             `--hippo-password`, HIPPO_USERNAME and HIPPO_PASSWORD)"
+             `--hippo-password`, HIPPO_USERNAME and HIPPO_PASSWORD), and no login is kept"
         ))
+        .hint("spin-deploy login --hippo-url URL")
         .hint("export HIPPO_USERNAME=NAME HIPPO_PASSWORD=...")
 }
 

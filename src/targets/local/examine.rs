@@ -87,14 +87,14 @@ fn look_at_port(config: &Config) -> Finding {
     let address = config.first_address;
     let warned = |why: String| {
         let detail = format!("{why}: the next free one is taken");
-        finding(PORT, Verdict::Warned, detail, vec!["choose another one: --first-port PORT".to_owned()])
+        finding(PORT, Verdict::Warned, detail, vec!["choose another one: set SPIN_DEPLOY_FIRST_PORT".to_owned()])
     };
     match TcpListener::bind(address) {
         Ok(_) => passed(PORT, address.to_string()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => warned(format!("{address} is in use")),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => warned(format!("{address} may not be used")),
         Err(error) => {
-            let hints = vec!["choose an address of this machine: --listen ADDRESS".to_owned()];
+            let hints = vec!["choose an address of this machine: set SPIN_DEPLOY_LISTEN".to_owned()];
             failed(PORT, ErrorKind::InvalidConfig, format!("{address}: {error}"), hints)
         }
     }

@@ -361,7 +361,7 @@ async fn refused_credentials_are_told_with_what_to_do() {
     // (credential, words of the error, words of the hint)
     let table = [
         (login("wrong"), "Credentials are not valid", "--hippo-username NAME"),
-        (Credential::Token(Secret::new("stale")), "/api/apps", "set HIPPO_TOKEN"),
+        (Credential::Token(Secret::new("stale")), "/api/apps", "spin-deploy login --hippo-url http"),
     ];
     for (credential, words, advice) in table {
         let bench = Bench::with(|config| config.credential = Some(credential)).await;

@@ -39,10 +39,29 @@ async fn each_part_has_its_own_verdict_whatever_the_status() {
         ("503 Service Unavailable", "Unhealthy", Verdict::Failed),
     ] {
         let told = health(answer(status, &[], report(nomad))).await;
-        let expected =
-            [(ANSWERS, Verdict::Passed), (PARTS[0], Verdict::Passed), (PARTS[2], verdict), (CLOCK, Verdict::Skipped)];
+        // The report tells nothing of Bindle.
+        let expected = [
+            (ANSWERS, Verdict::Passed),
+            (PARTS[0], Verdict::Passed),
+            (PARTS[2], verdict),
+            (PARTS[1], Verdict::Skipped),
+            (CLOCK, Verdict::Skipped),
+        ];
         assert_eq!(verdicts(&told), expected, "{nomad}");
     }
+}
+
+#[tokio::test]
+async fn what_hippo_says_of_itself_counts_where_no_part_explains_it() {
+    let unwell = r#"{"ServiceName":"Hippo","Status":"Unhealthy","Subservices":[]}"#;
+    let told = health(answer("503 Service Unavailable", &[], unwell)).await;
+    let failed: Vec<_> = told.iter().filter(|finding| finding.check.verdict == Verdict::Failed).collect();
+    assert_eq!(failed.len(), 1, "{told:?}");
+    assert_eq!(
+        (failed[0].check.name.as_str(), failed[0].check.detail.as_str()),
+        ("Hippo is well", "Hippo says: Unhealthy")
+    );
+    assert_eq!(failed[0].kind, Some(ErrorKind::Unreachable));
 }
 
 #[tokio::test]
@@ -70,7 +89,7 @@ async fn clocks_are_compared() {
         ("Thu, 01 Jan 2026 12:00:30 GMT", Verdict::Passed, ""),
         ("Thu, 01 Jan 2026 12:00:31 GMT", Verdict::Warned, "it is 31 s ahead of the clock here"),
         ("Thu, 01 Jan 2026 11:55:00 GMT", Verdict::Warned, "it is 300 s behind the clock here"),
-        ("Thu, 01 Jan 2026 11:54:59 GMT", Verdict::Failed, "it is 301 s behind the clock here"),
+        ("Thu, 01 Jan 2026 11:54:59 GMT", Verdict::Warned, "it is 301 s behind the clock here"),
         ("today", Verdict::Skipped, "it does not say what time it is"),
     ] {
         let server = Server::new([answer("200 OK", &[("Date", date)], "")]).await;
