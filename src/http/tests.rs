@@ -9,7 +9,7 @@ use reqwest::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::testing::{Act, Server, answer, authority, authority_for, client, client_with, unheard};
+use super::testing::{Act, Server, answer, authority, authority_for, client, client_with, nobody, unheard};
 use super::*;
 use crate::auth::Secret;
 
@@ -170,10 +170,8 @@ async fn all_attempts_together_have_a_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_listening_is_unreachable() {
-    let url: Url = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap()
-    };
+    let (_socket, address) = nobody();
+    let url = format!("http://{address}/").parse().unwrap();
     let told = Mutex::new(0);
     let request = Request::new(Method::POST, url);
     let error = client().send(request, &|_| *told.lock().unwrap() += 1).await.unwrap_err();

@@ -4,10 +4,11 @@ use spin_deploy::auth::{Credential, Login, Secret};
 use spin_deploy::event::Verdict;
 use spin_deploy::target::{ErrorKind, Finding};
 use spin_deploy::targets::{self, hippo};
+use tokio::net::TcpSocket;
 
 use crate::support::bindle::{BindleServer, CreatorKey, Generation};
 use crate::support::hippo as fake;
-use crate::support::hippo::{FakeHippo, Mode};
+use crate::support::hippo::Mode;
 use crate::support::recorder;
 use crate::support::stack::{PASSWORD, Stack, USER};
 
@@ -218,7 +219,10 @@ async fn without_settings_and_with_nobody_at_the_addresses() {
     - Hippo reads this Bindle server: Hippo cannot be asked
     "#);
 
-    let gone = FakeHippo::builder().start().await.unwrap().url().to_owned();
+    // Bound and not listening: a server of another test cannot come to be at this address.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = format!("http://{}/", socket.local_addr().unwrap());
     let told = examine(hippo::Config { url: Some(gone.parse().unwrap()), ..settings(&stack) }).await;
     assert_eq!(failures(&told), [("Hippo takes connections", ErrorKind::Unreachable)]);
 }

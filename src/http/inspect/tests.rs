@@ -1,7 +1,7 @@
 //! Looks at servers on loopback: well, and with certificates that will not do.
 
 use super::*;
-use crate::http::testing::{Server, answer, authority, authority_for};
+use crate::http::testing::{Server, answer, authority, authority_for, nobody};
 
 fn inspector(config: &Config) -> Inspector {
     Inspector::new(config).unwrap()
@@ -100,7 +100,7 @@ async fn names_of_this_machine_have_both_addresses_and_the_port_of_the_url() {
 async fn the_first_address_that_takes_a_connection_is_the_one() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let there = listener.local_addr().unwrap();
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_socket, gone) = nobody();
     let inspector = inspector(&Config::default());
     assert_eq!(inspector.connect(&[gone, there]).await.unwrap().0, there);
     let error = inspector.connect(&[gone]).await.unwrap_err();

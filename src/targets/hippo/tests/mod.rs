@@ -11,6 +11,7 @@ use self::stand_in::{Fault, Host, StandIn, Store};
 use super::*;
 use crate::auth::Secret;
 use crate::event::{Event, Reporter, Uploaded};
+use crate::http::testing::nobody;
 use crate::package::Description;
 use crate::target::Action;
 
@@ -629,7 +630,7 @@ async fn one_look_tells_what_answers() {
 #[tokio::test]
 async fn a_refused_connection_is_progress_with_its_reason() {
     let bench = Bench::start().await;
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_socket, closed) = nobody();
     let release = Release {
         id: ReleaseId(NEW.into()),
         version: NEW.into(),
