@@ -4,7 +4,6 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ::url::Url;
 use reqwest::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
