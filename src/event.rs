@@ -3,15 +3,24 @@
 //! Lower layers speak only in [`Event`]s: they never print. A [`Reporter`] turns events into lines for people, into
 //! JSON for machines, or into a list that a test looks at.
 
+mod report;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+pub use report::{
+    AppPhase, AppStatus, Destroyed, Difference, LiveRelease, LoggedLine, Packaged, Planned, PlannedChange,
+    PlannedUpload, Releases, RememberedRelease,
+};
 
 /// The steps of a deployment, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Build the application (`--build`).
     Build,
+    /// Get a package that was made before.
+    Fetch,
     /// Read the manifest and the files that it names.
     Load,
     /// Make the package.
@@ -24,6 +33,12 @@ pub enum Step {
     Release,
     /// Wait until this very build answers.
     Wait,
+    /// Put the previous release back.
+    Restore,
+    /// Make an earlier release live again.
+    Rollback,
+    /// Take an application away.
+    Remove,
 }
 
 impl Step {
@@ -31,12 +46,16 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Step::Build => "build",
+            Step::Fetch => "fetch",
             Step::Load => "load",
             Step::Package => "package",
             Step::Plan => "plan",
             Step::Publish => "publish",
             Step::Release => "release",
             Step::Wait => "wait",
+            Step::Restore => "restore",
+            Step::Rollback => "rollback",
+            Step::Remove => "remove",
         }
     }
 }
@@ -84,6 +103,10 @@ pub struct Finished {
     pub changes: Vec<String>,
     /// Files and bytes sent to the registry.
     pub uploaded: Uploaded,
+    /// The release that was live before, where it was another one.
+    pub replaced: Option<LiveRelease>,
+    /// A command that undoes it.
+    pub undo: Option<String>,
     /// How long the whole run took.
     pub elapsed: Duration,
 }
@@ -97,6 +120,10 @@ pub enum OutcomeKind {
     Released,
     /// Made live; nobody waited for an answer (`--no-wait`).
     ReleasedUnwatched,
+    /// An earlier release was made live again, and it answers.
+    RolledBack,
+    /// What somebody made live before answers now.
+    Live,
 }
 
 /// How much went to the registry.
@@ -280,6 +307,8 @@ pub struct Failed {
     pub live: Option<String>,
     /// The application's last log lines, where the target has them.
     pub logs: Vec<String>,
+    /// What keeps the application from answering: a name of `target::FailingLayer`.
+    pub layer: Option<&'static str>,
 }
 
 /// One thing that is wrong with the application.
@@ -334,6 +363,20 @@ pub enum Event {
     Targets(Targets),
     /// The last event of `targets --show`.
     ShownTarget(Box<ShownTarget>),
+    /// The last event of `plan`.
+    Planned(Box<Planned>),
+    /// The last event of `status`.
+    AppStatus(Box<AppStatus>),
+    /// A line of the application's log (`logs`).
+    Logged(LoggedLine),
+    /// The last event of `logs`: how many lines were told.
+    LogsEnded { lines: u64 },
+    /// The last event of `releases`.
+    Releases(Releases),
+    /// The last event of `destroy`.
+    Destroyed(Destroyed),
+    /// The last event of `package`.
+    Packaged(Packaged),
     /// The last event of a run that ended badly.
     Failed(Box<Failed>),
 }
@@ -351,7 +394,8 @@ impl Event {
             | Event::TransferFinished { .. }
             | Event::Retrying { .. }
             | Event::Waiting { .. }
-            | Event::Checked(_) => false,
+            | Event::Checked(_)
+            | Event::Logged(_) => false,
             Event::Finished(_)
             | Event::Stopped(_)
             | Event::Examined(_)
@@ -360,6 +404,12 @@ impl Event {
             | Event::Identities(_)
             | Event::Targets(_)
             | Event::ShownTarget(_)
+            | Event::Planned(_)
+            | Event::AppStatus(_)
+            | Event::LogsEnded { .. }
+            | Event::Releases(_)
+            | Event::Destroyed(_)
+            | Event::Packaged(_)
             | Event::Failed(_) => true,
         }
     }

@@ -59,6 +59,14 @@ fn cannot_open(error: &io::Error) -> String {
     }
 }
 
+/// The application's name. Nothing that the manifest names has to be there.
+pub fn name(manifest: &Path) -> Result<String, LoadError> {
+    let text = read_text(manifest).map_err(|message| LoadError::about(manifest, message, None))?;
+    let problems = Problems::new(manifest, &text);
+    let draft = manifest::read(&problems, manifest, Path::new("."), &text);
+    problems.finish(draft).map(|draft| draft.application.name)
+}
+
 /// Reads a manifest and finds every file that it selects.
 pub fn load(manifest: &Path) -> Result<Application, LoadError> {
     let text = read_text(manifest).map_err(|message| LoadError::about(manifest, message, None))?;

@@ -36,7 +36,7 @@ mod validate;
 mod tests;
 
 pub use fetch::{Fetch, FetchError, FetchErrorKind};
-pub use load::{find_manifest, load};
+pub use load::{find_manifest, load, name};
 pub use model::{
     Application, Build, Component, Executor, HttpRoute, HttpTrigger, ManifestFormat, MountedFile, Source,
     StaticResponse, Trigger, Variable,

@@ -106,10 +106,10 @@ async fn connect_and_deploy(job: &Job, cx: &Context) -> Result<Outcome, Failure>
 /// What is known when everything was dropped.
 fn aborted(step: Option<Step>) -> Failure {
     let live = match step {
-        None | Some(Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish) => {
+        None | Some(Step::Build | Step::Fetch | Step::Load | Step::Package | Step::Plan | Step::Publish) => {
             "what was live before; nothing was released"
         }
-        Some(Step::Release) => "not known: the release was under way",
+        Some(Step::Release | Step::Restore | Step::Rollback | Step::Remove) => "not known: the release was under way",
         Some(Step::Wait) => "the new release, which had not answered yet",
     };
     let mut failure = Failure::new(ExitCode::Cancelled, "cancelled at once");
@@ -197,6 +197,8 @@ fn finished(outcome: &Outcome, started: Instant) -> Finished {
         proven,
         changes: outcome.changes.iter().map(ToString::to_string).collect(),
         uploaded: outcome.uploaded,
+        replaced: None,
+        undo: None,
         elapsed: started.elapsed(),
     }
 }

@@ -1,4 +1,4 @@
-//! Exit codes: part of the interface, documented in `docs/exit-codes.md`. 10 is reserved for a rollback.
+//! Exit codes: part of the interface, documented in `docs/exit-codes.md`.
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,12 @@ pub enum ExitCode {
     ReleaseFailed,
     /// Released, outcome unknown.
     OutcomeUnknown,
+    /// It failed, and the previous release was put back.
+    RolledBack,
     /// Someone else changed it, or this version exists with other content.
     Conflict,
+    /// There is something to do (`plan --exit-code`).
+    Changes,
     /// Ctrl-C and its kin.
     Cancelled,
 }
@@ -42,7 +46,9 @@ impl ExitCode {
         ExitCode::ReleaseRefused,
         ExitCode::ReleaseFailed,
         ExitCode::OutcomeUnknown,
+        ExitCode::RolledBack,
         ExitCode::Conflict,
+        ExitCode::Changes,
         ExitCode::Cancelled,
     ];
 
@@ -59,7 +65,9 @@ impl ExitCode {
             ExitCode::ReleaseRefused => 7,
             ExitCode::ReleaseFailed => 8,
             ExitCode::OutcomeUnknown => 9,
+            ExitCode::RolledBack => 10,
             ExitCode::Conflict => 11,
+            ExitCode::Changes => 20,
             ExitCode::Cancelled => 130,
         }
     }
@@ -76,10 +84,12 @@ impl ExitCode {
             ExitCode::Unauthenticated => "a login is needed, ran out, or was refused",
             ExitCode::Unreachable => "the target cannot be reached: network, TLS, protocol",
             ExitCode::UploadFailed => "the upload failed; nothing was released: run it again",
-            ExitCode::ReleaseRefused => "the target refused the release",
+            ExitCode::ReleaseRefused => "the target refused, or what was named is not there",
             ExitCode::ReleaseFailed => "released, but it failed",
             ExitCode::OutcomeUnknown => "released, outcome unknown: run it again",
+            ExitCode::RolledBack => "it failed, and the previous release was put back",
             ExitCode::Conflict => "somebody else changed it, or this version exists with other content",
+            ExitCode::Changes => "there is something to do (plan --exit-code)",
             ExitCode::Cancelled => "stopped by Ctrl-C, SIGTERM or SIGHUP: run it again",
         }
     }
@@ -97,7 +107,9 @@ impl ExitCode {
             ExitCode::ReleaseRefused => "release_refused",
             ExitCode::ReleaseFailed => "release_failed",
             ExitCode::OutcomeUnknown => "outcome_unknown",
+            ExitCode::RolledBack => "rolled_back",
             ExitCode::Conflict => "conflict",
+            ExitCode::Changes => "changes",
             ExitCode::Cancelled => "cancelled",
         }
     }

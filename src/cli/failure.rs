@@ -31,6 +31,8 @@ pub struct Failure {
     pub live: Option<String>,
     /// The application's last log lines.
     pub logs: Vec<String>,
+    /// What keeps the application from answering: a name of `target::FailingLayer`.
+    pub layer: Option<&'static str>,
 }
 
 impl Failure {
@@ -45,6 +47,7 @@ impl Failure {
             hints,
             live: None,
             logs: Vec::new(),
+            layer: None,
         }
     }
 
@@ -97,6 +100,7 @@ impl Failure {
             hints: self.hints.clone(),
             live: self.live.clone(),
             logs: self.logs.clone(),
+            layer: self.layer,
         }))
     }
 }
@@ -269,21 +273,19 @@ pub fn target_code(step: Step, kind: ErrorKind) -> ExitCode {
         ErrorKind::Unreachable => match step {
             // Released, and sight was lost.
             Step::Wait => ExitCode::OutcomeUnknown,
-            Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish | Step::Release => {
-                ExitCode::Unreachable
-            }
+            _ => ExitCode::Unreachable,
         },
         ErrorKind::Interrupted => match step {
             Step::Wait => ExitCode::OutcomeUnknown,
             Step::Publish => ExitCode::UploadFailed,
-            Step::Build | Step::Load | Step::Package | Step::Plan | Step::Release => ExitCode::Unreachable,
+            _ => ExitCode::Unreachable,
         },
         ErrorKind::Rejected | ErrorKind::NotFound => match step {
             Step::Wait => ExitCode::OutcomeUnknown,
             Step::Publish => ExitCode::UploadFailed,
-            Step::Release => ExitCode::ReleaseRefused,
+            Step::Release | Step::Restore | Step::Rollback | Step::Remove => ExitCode::ReleaseRefused,
             // What answers is not what the target speaks to.
-            Step::Build | Step::Load | Step::Package | Step::Plan => ExitCode::Unreachable,
+            Step::Build | Step::Fetch | Step::Load | Step::Package | Step::Plan => ExitCode::Unreachable,
         },
     }
 }
@@ -317,10 +319,10 @@ fn refusal(refusal: Refusal) -> Problem {
 fn live_after(step: Step, kind: ErrorKind) -> Option<String> {
     let live = match (step, kind) {
         (_, ErrorKind::OutcomeUnknown) => "not known: the release was asked for, and sight was lost",
-        (Step::Build | Step::Load | Step::Package | Step::Plan | Step::Publish, _) => {
+        (Step::Build | Step::Fetch | Step::Load | Step::Package | Step::Plan | Step::Publish, _) => {
             "what was live before; nothing was released"
         }
-        (Step::Release, _) => return None,
+        (Step::Release | Step::Restore | Step::Rollback | Step::Remove, _) => return None,
         (Step::Wait, _) => "the new release, as far as the target was heard",
     };
     Some(live.to_owned())

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::check::Checking;
 use crate::event::Event;
-use crate::target::{AppName, Context, Look, Phase, Proof, Release, Status, Target};
+use crate::target::{AppName, Context, LogQuery, Look, Phase, Proof, Release, Status, Target};
 
 /// The first delay between two looks; it grows by half each time.
 pub(super) const FIRST_DELAY: Duration = Duration::from_millis(50);
@@ -135,9 +135,8 @@ async fn watch(cx: &Context, target: &dyn Target, app: &AppName, waiting: &Waiti
 /// One look. A target that cannot be asked is no reason to stop waiting: the deadline is.
 async fn see(cx: &Context, target: &dyn Target, app: &AppName, look: Look<'_>) -> Status {
     target.status(cx, app, look).await.unwrap_or_else(|error| Status {
-        phase: Phase::Progressing,
-        version: None,
         detail: Some(format!("{:#}", anyhow::Error::from(error))),
+        ..Status::new(Phase::Progressing)
     })
 }
 
@@ -150,6 +149,8 @@ async fn last_status(cx: &Context, target: &dyn Target, app: &AppName) -> Option
 /// The application's last log lines, where the target has logs and still answers.
 pub(super) async fn last_words(cx: &Context, target: &dyn Target, app: &AppName) -> Vec<String> {
     let Some(logs) = target.logs() else { return Vec::new() };
-    let tail = tokio::time::timeout(LAST_QUESTIONS, logs.tail(cx, app, LOG_LINES)).await;
-    tail.ok().and_then(Result::ok).unwrap_or_default()
+    let mut reader = logs.open(app, LogQuery { count: Some(LOG_LINES), ..LogQuery::default() });
+    let tail = tokio::time::timeout(LAST_QUESTIONS, reader.read(cx)).await;
+    let tail = tail.ok().and_then(Result::ok).unwrap_or_default();
+    tail.lines.iter().map(ToString::to_string).collect()
 }

@@ -8,17 +8,26 @@ mod accounts;
 mod capabilities;
 mod error;
 mod examine;
+mod history;
+mod logs;
 mod model;
+mod removal;
+mod retrieval;
 
 pub use accounts::{Accounts, Admission};
 pub use capabilities::{Capabilities, NameRule};
 pub use error::{ErrorKind, TargetError};
 pub use examine::{Examine, Finding};
+pub use history::History;
+pub use logs::{LogBatch, LogFilters, LogLine, LogQuery, LogReader, LogStream, Logs};
 pub use model::{
-    Action, AppName, Artifact, Change, Checked, Context, Look, Phase, Plan, Proof, Release, ReleaseId, Released,
-    Status, TargetInfo,
+    Action, AppName, Artifact, Change, Checked, Context, FailingLayer, Look, Missing, Phase, Plan, Proof, Release,
+    ReleaseId, Released, Status, TargetInfo,
 };
+pub use removal::{Removal, Scope};
+pub use retrieval::Retrieval;
 
+use crate::event::Uploaded;
 use crate::package::Package;
 
 /// A configured place to deploy to.
@@ -38,6 +47,14 @@ pub trait Target: std::fmt::Debug + Send + Sync {
     /// A plan in which everything is kept ([`Plan::is_unchanged`]) promises that this very package is live *now*:
     /// that it answers, not only that it is recorded.
     async fn plan(&self, cx: &Context, app: &AppName, package: &Package) -> Result<Plan, TargetError>;
+
+    /// What `publish` would have to send, as far as the registry can tell; `plan` is what the target said of this package.
+    /// Reads only.
+    async fn missing(&self, cx: &Context, package: &Package, plan: &Plan) -> Result<Missing, TargetError> {
+        let _ = (cx, plan);
+        let upload = Uploaded { files: package.blobs.len() as u64, bytes: package.size() };
+        Ok(Missing { upload, certain: false })
+    }
 
     /// Makes the package available to the target. Content addressed, safe to repeat; goes on where an earlier run
     /// was cut off.
@@ -70,31 +87,9 @@ pub trait Target: std::fmt::Debug + Send + Sync {
     fn removal(&self) -> Option<&dyn Removal> {
         None
     }
-}
 
-/// Reads an application's logs.
-#[async_trait::async_trait]
-pub trait Logs: Send + Sync {
-    /// At most the last `count` lines of the application's output, oldest first.
-    async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError>;
-}
-
-/// Knows earlier releases and can go back to them.
-#[async_trait::async_trait]
-pub trait History: Send + Sync {
-    /// The releases that are remembered, newest first, exactly one of them active; an unknown application is
-    /// [`ErrorKind::NotFound`].
-    async fn releases(&self, cx: &Context, app: &AppName) -> Result<Vec<Released>, TargetError>;
-
-    /// Makes an earlier release live again. Idempotent. A release that is not remembered, or whose package is gone, is
-    /// [`ErrorKind::NotFound`], and nothing has changed.
-    async fn rollback(&self, cx: &Context, app: &AppName, to: &ReleaseId) -> Result<Release, TargetError>;
-}
-
-/// Removes applications.
-#[async_trait::async_trait]
-pub trait Removal: Send + Sync {
-    /// Removes an application and everything that belongs to it alone, and says what was removed: nothing where there
-    /// is no such application.
-    async fn destroy(&self, cx: &Context, app: &AppName) -> Result<Vec<Change>, TargetError>;
+    /// Getting packages back, where the target hands them out.
+    fn retrieval(&self) -> Option<&dyn Retrieval> {
+        None
+    }
 }

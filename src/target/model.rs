@@ -130,6 +130,15 @@ impl std::fmt::Display for ReleaseId {
     }
 }
 
+/// What a registry lacks of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// What has to be sent.
+    pub upload: Uploaded,
+    /// Whether the registry said so. Otherwise it cannot tell beforehand: at most so much has to be sent.
+    pub certain: bool,
+}
+
 /// An artifact that was made live for an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
@@ -154,6 +163,10 @@ pub struct Released {
     pub created: Option<jiff::Timestamp>,
     /// Whether it is the one that is, or should be, live.
     pub active: bool,
+    /// The channels that have it, where the target has channels.
+    pub channels: Vec<String>,
+    /// Whether its package is gone, so that nobody can go back to it.
+    pub gone: bool,
 }
 
 /// How closely to look.
@@ -174,6 +187,68 @@ pub struct Status {
     pub version: Option<String>,
     /// Why it stands there, for people: "the job is pending", "connection refused".
     pub detail: Option<String>,
+    /// What keeps it from answering, as far as it can be told.
+    pub layer: Option<FailingLayer>,
+    /// The release that is, or should be, live; [`Look::Full`] only.
+    pub release: Option<Release>,
+    /// Since when that release is live, where it is known; [`Look::Full`] only.
+    pub since: Option<jiff::Timestamp>,
+}
+
+impl Status {
+    /// Where the application stands, and nothing else.
+    pub fn new(phase: Phase) -> Status {
+        Status { phase, version: None, detail: None, layer: None, release: None, since: None }
+    }
+}
+
+/// On the way from an artifact to an answer, what is in its place does not do its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailingLayer {
+    /// The host that should run it cannot read the package.
+    Package,
+    /// No host has been found that runs it.
+    Placement,
+    /// The application itself ends or fails.
+    Application,
+    /// No route leads to the application.
+    Route,
+    /// The name in its URL does not resolve.
+    Dns,
+    /// Nothing listens at the address, or it cannot be reached.
+    Connection,
+    /// TLS fails at the address.
+    Tls,
+    /// Something in front of the application answers in its place.
+    Proxy,
+}
+
+impl FailingLayer {
+    /// All of them.
+    pub const ALL: &[FailingLayer] = &[
+        FailingLayer::Package,
+        FailingLayer::Placement,
+        FailingLayer::Application,
+        FailingLayer::Route,
+        FailingLayer::Dns,
+        FailingLayer::Connection,
+        FailingLayer::Tls,
+        FailingLayer::Proxy,
+    ];
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailingLayer::Package => "package",
+            FailingLayer::Placement => "placement",
+            FailingLayer::Application => "application",
+            FailingLayer::Route => "route",
+            FailingLayer::Dns => "dns",
+            FailingLayer::Connection => "connection",
+            FailingLayer::Tls => "tls",
+            FailingLayer::Proxy => "proxy",
+        }
+    }
 }
 
 /// Where an application stands.

@@ -96,7 +96,7 @@ fn titles(titles: [&str; 3]) -> Vec<String> {
 }
 
 /// Rows whose cells stand below each other.
-fn columns(rows: impl Iterator<Item = Vec<String>>) -> Vec<String> {
+pub fn columns(rows: impl Iterator<Item = Vec<String>>) -> Vec<String> {
     let rows: Vec<Vec<String>> =
         rows.map(|row| row.iter().map(|cell| text::harmless(cell).into_owned()).collect()).collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or_default();

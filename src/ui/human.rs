@@ -8,12 +8,13 @@ use jiff::Timestamp;
 
 use super::answers;
 use super::live::Live;
+use super::report;
 use super::text;
 use super::transfers::{Transfer, Transfers};
 use super::{Sink, Streams};
 use crate::event::{
-    Check, Direction, Event, Examined, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped,
-    Verdict,
+    Check, Destroyed, Direction, Event, Examined, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step,
+    Stopped, Verdict,
 };
 
 const PLAIN: Style = Style::new();
@@ -89,10 +90,16 @@ impl Reporter for Human {
             (Event::Identities(identities), _) => state.answer(&answers::identities(&identities)),
             (Event::Targets(targets), _) => state.answer(&answers::targets(&targets)),
             (Event::ShownTarget(target), _) => state.answer(&answers::shown_target(&target)),
+            (Event::Planned(planned), _) => state.answer(&report::planned(&planned)),
+            (Event::AppStatus(status), _) => state.answer(&report::app_status(&status)),
+            (Event::Logged(line), _) => state.answer(&[report::logged(&line)]),
+            (Event::Releases(releases), _) => state.answer(&report::releases(&releases)),
+            (Event::Packaged(packaged), _) => state.answer(&report::packaged(&packaged)),
             (_, Verbosity::Quiet) => {}
             (Event::LoggedIn(login), _) => state.say(GOOD, "logged in: ", &answers::logged_in(&login)),
             (Event::LoggedOut(logout), _) => state.say(GOOD, "logged out: ", &answers::logged_out(&logout)),
             (Event::Examined(examined), _) => state.examined(&examined),
+            (Event::Destroyed(destroyed), _) => state.destroyed(&destroyed),
             (event, _) => state.progress(event),
         }
     }
@@ -122,6 +129,13 @@ impl State {
             | Event::Identities(_)
             | Event::Targets(_)
             | Event::ShownTarget(_)
+            | Event::Planned(_)
+            | Event::AppStatus(_)
+            | Event::Logged(_)
+            | Event::LogsEnded { .. }
+            | Event::Releases(_)
+            | Event::Destroyed(_)
+            | Event::Packaged(_)
             | Event::Failed(_) => {}
         }
     }
@@ -183,6 +197,9 @@ impl State {
             for line in routes(&finished.routes) {
                 self.say(PLAIN, "  ", &line);
             }
+            if let Some(undo) = &finished.undo {
+                self.say(FAINT, "  to undo it: ", undo);
+            }
         }
         if let Some(url) = &finished.url {
             let written = super::write(&mut self.streams.out, &format!("{}\n", text::harmless(url)));
@@ -232,6 +249,15 @@ impl State {
     fn examined(&mut self, examined: &Examined) {
         let Examined { target, passed, elapsed } = examined;
         self.say(GOOD, "well: ", &format!("{target}, {passed} looks, {} in all", text::duration(*elapsed)));
+    }
+
+    fn destroyed(&mut self, destroyed: &Destroyed) {
+        self.clear();
+        let (headline, lines) = report::destroyed(destroyed);
+        self.say(GOOD, "destroyed: ", &headline);
+        for line in lines {
+            self.say(PLAIN, "  ", &line);
+        }
     }
 
     fn failed(&mut self, failed: &Failed) {
@@ -284,12 +310,16 @@ impl State {
 fn doing(step: Step) -> &'static str {
     match step {
         Step::Build => "building",
+        Step::Fetch => "fetching",
         Step::Load => "loading",
         Step::Package => "packaging",
         Step::Plan => "planning",
         Step::Publish => "uploading",
         Step::Release => "releasing",
         Step::Wait => "waiting for",
+        Step::Restore => "putting back",
+        Step::Rollback => "going back to",
+        Step::Remove => "removing",
     }
 }
 
@@ -306,14 +336,18 @@ fn headline(outcome: OutcomeKind) -> &'static str {
     match outcome {
         OutcomeKind::Unchanged => "unchanged: ",
         OutcomeKind::Released | OutcomeKind::ReleasedUnwatched => "released: ",
+        OutcomeKind::RolledBack => "rolled back: ",
+        OutcomeKind::Live => "live: ",
     }
 }
 
 fn summary(finished: &Finished) -> String {
     let state = match (finished.outcome, finished.proven) {
         (OutcomeKind::Unchanged, _) => "was live already",
-        (OutcomeKind::Released, true) => "is live",
-        (OutcomeKind::Released, false) => "is live (it answers, without naming its version)",
+        (OutcomeKind::Released | OutcomeKind::RolledBack | OutcomeKind::Live, true) => "is live",
+        (OutcomeKind::Released | OutcomeKind::RolledBack | OutcomeKind::Live, false) => {
+            "is live (it answers, without naming its version)"
+        }
         (OutcomeKind::ReleasedUnwatched, _) => "may not answer yet (not waited for)",
     };
     // Where the target calls a release by its version there is nothing to add.

@@ -3,6 +3,8 @@
 //! The structs here are the wire format. They are apart from [`Event`] so that the inside can change without the
 //! outside: adding a field is no new version; renaming, removing, or changing the meaning of one is.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -12,8 +14,9 @@ use serde::Serialize;
 use super::Sink;
 use crate::event::{
     Check, ConfiguredTarget, Direction, DriverSummary, Event, Examined, Failed, Finished, Identity, LoggedIn,
-    OutcomeKind, Problem, Reporter, RouteUrl, ShownSetting, Standing, Stopped, Verdict,
+    OutcomeKind, Problem, Reporter, RouteUrl, ShownSetting, Standing, Stopped, Uploaded, Verdict,
 };
+use report::{AppStatusBody, DestroyedBody, LiveBody, LogLineBody, PackagedBody, PlannedBody, ReleasesBody};
 
 /// The version of the format.
 const VERSION: u8 = 1;
@@ -110,6 +113,13 @@ enum Body<'a> {
     Identities { identities: Vec<IdentityBody<'a>> },
     Targets { configured: Vec<ConfiguredBody<'a>>, drivers: Vec<DriverBody<'a>> },
     ShownTarget { target: &'a str, driver: &'a str, settings: Vec<SettingBody<'a>> },
+    Planned(PlannedBody<'a>),
+    AppStatus(AppStatusBody<'a>),
+    LogLine(LogLineBody<'a>),
+    LogsEnded { lines: u64 },
+    Releases(ReleasesBody<'a>),
+    Destroyed(DestroyedBody<'a>),
+    Packaged(PackagedBody<'a>),
     Failed { error: ErrorBody<'a> },
 }
 
@@ -124,11 +134,13 @@ struct FinishedBody<'a> {
     proven: bool,
     changes: &'a [String],
     uploaded: UploadedBody,
+    replaced: Option<LiveBody<'a>>,
+    undo: Option<&'a str>,
     elapsed_ms: u64,
 }
 
 #[derive(Serialize)]
-struct RouteBody<'a> {
+pub struct RouteBody<'a> {
     component: &'a str,
     url: &'a str,
     wildcard: bool,
@@ -193,6 +205,7 @@ struct ErrorBody<'a> {
     hints: &'a [String],
     live: Option<&'a str>,
     logs: &'a [String],
+    layer: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -243,6 +256,13 @@ impl<'a> Body<'a> {
                 driver: &target.driver,
                 settings: target.settings.iter().map(SettingBody::of).collect(),
             },
+            Event::Planned(planned) => Body::Planned(PlannedBody::of(planned)),
+            Event::AppStatus(status) => Body::AppStatus(AppStatusBody::of(status)),
+            Event::Logged(line) => Body::LogLine(LogLineBody::of(line)),
+            Event::LogsEnded { lines } => Body::LogsEnded { lines: *lines },
+            Event::Releases(releases) => Body::Releases(ReleasesBody::of(releases)),
+            Event::Destroyed(destroyed) => Body::Destroyed(DestroyedBody::of(destroyed)),
+            Event::Packaged(packaged) => Body::Packaged(PackagedBody::of(packaged)),
             Event::Failed(failed) => Body::Failed { error: ErrorBody::of(failed) },
         }
     }
@@ -259,9 +279,17 @@ impl<'a> FinishedBody<'a> {
             routes: finished.routes.iter().map(RouteBody::of).collect(),
             proven: finished.proven,
             changes: &finished.changes,
-            uploaded: UploadedBody { files: finished.uploaded.files, bytes: finished.uploaded.bytes },
+            uploaded: UploadedBody::of(finished.uploaded),
+            replaced: finished.replaced.as_ref().map(LiveBody::of),
+            undo: finished.undo.as_deref(),
             elapsed_ms: millis(finished.elapsed),
         }
+    }
+}
+
+impl UploadedBody {
+    fn of(uploaded: Uploaded) -> Self {
+        UploadedBody { files: uploaded.files, bytes: uploaded.bytes }
     }
 }
 
@@ -332,6 +360,7 @@ impl<'a> ErrorBody<'a> {
             hints: &failed.hints,
             live: failed.live.as_deref(),
             logs: &failed.logs,
+            layer: failed.layer,
         }
     }
 }
@@ -381,6 +410,8 @@ fn outcome_name(outcome: OutcomeKind) -> &'static str {
         OutcomeKind::Unchanged => "unchanged",
         OutcomeKind::Released => "released",
         OutcomeKind::ReleasedUnwatched => "released_unwatched",
+        OutcomeKind::RolledBack => "rolled_back",
+        OutcomeKind::Live => "live",
     }
 }
 

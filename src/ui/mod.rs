@@ -8,6 +8,7 @@ mod human;
 mod json;
 mod live;
 mod prompt;
+mod report;
 mod text;
 mod transfers;
 

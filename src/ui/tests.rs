@@ -95,6 +95,8 @@ fn finished() -> Finished {
         proven: true,
         changes: vec!["create channel spin-deploy".to_owned(), "update revision (1.3.0 to 1.4.0)".to_owned()],
         uploaded: Uploaded { files: 2, bytes: 1_234_567 },
+        replaced: None,
+        undo: None,
         elapsed: Duration::from_millis(4_230),
     }
 }
@@ -114,6 +116,7 @@ fn failed() -> Failed {
         hints: vec!["run it again".to_owned()],
         live: Some("release 17 (1.4.0)".to_owned()),
         logs: vec!["thread panicked:\n\tat main".to_owned(), "\u{1b}[2Jforged".to_owned()],
+        layer: Some("application"),
     }
 }
 

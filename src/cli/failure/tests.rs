@@ -79,7 +79,7 @@ fn other_failures_have_their_codes() {
         at: place(3, "component.a.source"),
         source: FetchError { url: "https://example.com/a.wasm".to_owned(), kind, source: "down".into() },
     };
-    let status = Status { phase: Phase::Failed, version: None, detail: None };
+    let status = Status::new(Phase::Failed);
     let table: Vec<(DeployError, u8)> = vec![
         (LoadError { manifest: path(), problems: vec![] }.into(), 3),
         (DeployError::Refused { target: "hippo".to_owned(), refusals: vec![] }, 3),
@@ -178,6 +178,7 @@ fn a_failed_release_says_why_and_what_answers() {
         phase: Phase::Failed,
         version: Some("1.3.0".to_owned()),
         detail: Some("the allocation failed".to_owned()),
+        ..Status::new(Phase::Failed)
     };
     let logs = vec!["panicked".to_owned()];
     let failure = Failure::from(DeployError::ReleaseFailed(unanswered(Some(status), logs)));

@@ -42,8 +42,8 @@ use crate::http::{self, Client, is_loopback};
 use crate::package::{Format, Package, PackageId};
 use crate::registry::bindle::{BindleRegistry, RegistryError};
 use crate::target::{
-    AppName, Artifact, Capabilities, Checked, Context, ErrorKind, Logs, Look, Phase, Plan, Proof, Release, ReleaseId,
-    Status, Target, TargetError, TargetInfo,
+    AppName, Artifact, Capabilities, Checked, Context, ErrorKind, LogBatch, LogFilters, LogLine, LogQuery, LogReader,
+    Logs, Look, Phase, Plan, Proof, Release, ReleaseId, Status, Target, TargetError, TargetInfo,
 };
 use crate::targets;
 
@@ -208,7 +208,7 @@ impl HippoTarget {
     async fn full_status(&self, cx: &Context, app: &AppName) -> Result<Status, TargetError> {
         let Some((channel, package)) = self.find_channel(cx, app).await? else {
             let detail = format!("Hippo has no app {app} with a channel {}", self.channel);
-            return Ok(Status { phase: Phase::Absent, version: None, detail: Some(detail) });
+            return Ok(Status { detail: Some(detail), ..Status::new(Phase::Absent) });
         };
         let job = self.hippo.job_status(cx, &channel.id).await;
         let job =
@@ -300,16 +300,35 @@ impl Target for HippoTarget {
     }
 }
 
-#[async_trait::async_trait]
 impl Logs for HippoTarget {
-    async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError> {
-        let Some((channel, _)) = self.find_channel(cx, app).await? else {
+    fn filters(&self) -> LogFilters {
+        LogFilters::default()
+    }
+
+    fn open<'a>(&'a self, app: &AppName, query: LogQuery) -> Box<dyn LogReader + 'a> {
+        Box::new(Reader { target: self, app: app.clone(), query })
+    }
+}
+
+/// Reads a channel's log.
+struct Reader<'a> {
+    target: &'a HippoTarget,
+    app: AppName,
+    query: LogQuery,
+}
+
+#[async_trait::async_trait]
+impl LogReader for Reader<'_> {
+    async fn read(&mut self, cx: &Context) -> Result<LogBatch, TargetError> {
+        let Reader { target, app, query } = self;
+        let Some((channel, _)) = target.find_channel(cx, app).await? else {
             return Err(TargetError::new(ErrorKind::NotFound, format!("read the logs of app {app}"))
-                .because(anyhow!("Hippo has no app {app} with a channel {}", self.channel)));
+                .because(anyhow!("Hippo has no app {app} with a channel {}", target.channel)));
         };
-        let logs = self.hippo.logs(cx, &channel.id).await;
-        let logs = logs.map_err(|error| self.hippo.fail(format!("read the logs of app {app}"), error))?;
-        Ok(last_lines(logs, count))
+        let logs = target.hippo.logs(cx, &channel.id).await;
+        let logs = logs.map_err(|error| target.hippo.fail(format!("read the logs of app {app}"), error))?;
+        let lines = last_lines(logs, query.count.unwrap_or(usize::MAX)).into_iter().map(LogLine::bare).collect();
+        Ok(LogBatch { lines, gap: None })
     }
 }
 
@@ -317,17 +336,17 @@ impl Logs for HippoTarget {
 fn judge(sight: Sight, expected: Option<&str>) -> Status {
     match sight {
         Sight::Version(version) if expected == Some(&version) => {
-            Status { phase: Phase::Ready(Proof::Version), version: Some(version), detail: None }
+            Status { version: Some(version), ..Status::new(Phase::Ready(Proof::Version)) }
         }
         Sight::Version(version) => {
             let detail = Some(format!("{version} answers"));
-            Status { phase: Phase::Progressing, version: Some(version), detail }
+            Status { version: Some(version), detail, ..Status::new(Phase::Progressing) }
         }
         Sight::Healthy => {
             let detail = Some("it answers, but cannot name its version".to_owned());
-            Status { phase: Phase::Ready(Proof::Health), version: None, detail }
+            Status { detail, ..Status::new(Phase::Ready(Proof::Health)) }
         }
-        Sight::Nothing(why) => Status { phase: Phase::Progressing, version: None, detail: Some(why) },
+        Sight::Nothing(why) => Status { detail: Some(why), ..Status::new(Phase::Progressing) },
     }
 }
 

@@ -18,8 +18,9 @@ use super::{engine, fault, logs, names, readiness, serve};
 use crate::event::Event;
 use crate::package::{Description, Format, Package};
 use crate::target::{
-    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, Logs, Look, Phase, Plan,
-    Proof, Release, ReleaseId, Released, Removal, Status, Target, TargetError, TargetInfo,
+    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, LogBatch, LogFilters,
+    LogLine, LogQuery, LogReader, Logs, Look, Phase, Plan, Proof, Release, ReleaseId, Released, Removal, Scope, Status,
+    Target, TargetError, TargetInfo,
 };
 use crate::{http, targets};
 
@@ -136,9 +137,8 @@ impl Local {
             Err(ControlError::NotRunning) => Ok(match self.record(app).await? {
                 None => absent(),
                 Some(_) => Status {
-                    phase: Phase::Pending,
-                    version: None,
                     detail: Some("no server is running; start it: `spin-deploy serve`".to_owned()),
+                    ..Status::new(Phase::Pending)
                 },
             }),
             Err(error) => Err(fault::of_question(error, format!("ask the server for {app}"))),
@@ -259,17 +259,36 @@ impl Target for Local {
     }
 }
 
-#[async_trait::async_trait]
 impl Logs for Local {
-    async fn tail(&self, _cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError> {
-        let operation = format!("read the log of {app}");
-        if self.record(app).await?.is_none() {
-            return Err(unknown(app, operation));
+    fn filters(&self) -> LogFilters {
+        LogFilters { since: true, component: true }
+    }
+
+    fn open<'a>(&'a self, app: &AppName, query: LogQuery) -> Box<dyn LogReader + 'a> {
+        Box::new(Reader { target: self, app: app.clone(), query })
+    }
+}
+
+/// Reads an application's log files.
+struct Reader<'a> {
+    target: &'a Local,
+    app: AppName,
+    query: LogQuery,
+}
+
+#[async_trait::async_trait]
+impl LogReader for Reader<'_> {
+    async fn read(&mut self, _cx: &Context) -> Result<LogBatch, TargetError> {
+        let operation = format!("read the log of {}", self.app);
+        if self.target.record(&self.app).await?.is_none() {
+            return Err(unknown(&self.app, operation));
         }
-        let directory = self.paths.logs(&app.0);
+        let directory = self.target.paths.logs(&self.app.0);
+        let count = self.query.count.unwrap_or(usize::MAX);
         let tail = tokio::task::spawn_blocking(move || logs::tail(&directory, count)).await;
         let tail = tail.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        tail.map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation).because(error))
+        let tail = tail.map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation).because(error))?;
+        Ok(LogBatch { lines: tail.into_iter().map(LogLine::bare).collect(), gap: None })
     }
 }
 
@@ -284,6 +303,8 @@ impl History for Local {
             version: release.version.clone(),
             created: Some(release.created),
             active: release.id == record.current,
+            channels: Vec::new(),
+            gone: false,
         };
         Ok(record.releases.iter().rev().map(released).collect())
     }
@@ -309,7 +330,16 @@ impl History for Local {
 
 #[async_trait::async_trait]
 impl Removal for Local {
-    async fn destroy(&self, cx: &Context, app: &AppName) -> Result<Vec<Change>, TargetError> {
+    fn has_channels(&self) -> bool {
+        false
+    }
+
+    async fn doomed(&self, _cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
+        let (state, _) = self.observe(app).await?;
+        Ok(state.record.as_ref().map(removed).unwrap_or_default())
+    }
+
+    async fn destroy(&self, cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
         let operation = format!("remove {app}");
         if cx.cancel.is_cancelled() {
             return Err(fault::cancelled(operation));
@@ -348,13 +378,13 @@ fn judge(status: &AppStatus) -> Status {
         false if status.passing => Phase::Progressing,
         false => Phase::Failed,
     };
-    Status { phase, version, detail: status.problem.clone() }
+    Status { version, detail: status.problem.clone(), ..Status::new(phase) }
 }
 
 /// Another release was made live meanwhile.
 fn replaced(by: &ReleaseRecord) -> Status {
     let detail = format!("release {} ({}) was made live meanwhile", by.id, by.version);
-    Status { phase: Phase::Replaced, version: Some(by.version.clone()), detail: Some(detail) }
+    Status { version: Some(by.version.clone()), detail: Some(detail), ..Status::new(Phase::Replaced) }
 }
 
 /// Refuses what is recorded, and does not answer: its port may be taken by another program.
@@ -369,7 +399,7 @@ fn answering(status: AppStatus, operation: &str) -> Result<AppStatus, TargetErro
 }
 
 fn absent() -> Status {
-    Status { phase: Phase::Absent, version: None, detail: None }
+    Status::new(Phase::Absent)
 }
 
 fn unknown(app: &AppName, operation: String) -> TargetError {

@@ -23,7 +23,7 @@ struct Info {
 
 /// Looks once whether that release of the application answers.
 pub async fn look(http: &Client, url: &str, app: &str, release: &Release) -> Status {
-    let waiting = |detail: String| Status { phase: Phase::Progressing, version: None, detail: Some(detail) };
+    let waiting = |detail: String| Status { detail: Some(detail), ..Status::new(Phase::Progressing) };
     let info = match ask(http, url).await {
         Ok(info) => info,
         Err(why) => return waiting(why),
@@ -36,7 +36,7 @@ pub async fn look(http: &Client, url: &str, app: &str, release: &Release) -> Sta
         true => (Phase::Ready(Proof::Version), None),
         false => (Phase::Progressing, Some(format!("release {} ({}) still answers", info.release, info.version))),
     };
-    Status { phase, version: Some(info.version), detail }
+    Status { version: Some(info.version), detail, ..Status::new(phase) }
 }
 
 /// The application's own words; without them, why.

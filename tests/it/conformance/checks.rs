@@ -2,7 +2,7 @@
 
 use spin_deploy::package::Blob;
 use spin_deploy::target::{
-    Action, AppName, Change, ErrorKind, Look, Phase, Plan, Proof, Release, ReleaseId, Released, Target,
+    Action, AppName, Change, ErrorKind, LogQuery, Look, Phase, Plan, Proof, Release, ReleaseId, Released, Scope, Target,
 };
 
 use super::Place;
@@ -297,7 +297,7 @@ pub async fn destroy_removes_the_application(place: &dyn Place) -> Option<()> {
     let removal = target.removal()?;
     let other = deploy(target.as_ref(), place, &workshop).await;
     deploy(target.as_ref(), place, &shop).await;
-    let removed = removal.destroy(&cx, &name(&shop)).await.expect("removing works");
+    let removed = removal.destroy(&cx, &name(&shop), Scope::App).await.expect("removing works");
     assert!(!removed.is_empty() && removed.iter().all(|change| change.action == Action::Remove), "{removed:?}");
     assert_eq!(place.running(&name(&shop)).await, None);
     let status = place.target().status(&cx, &name(&shop), Look::Full).await.expect("status works");
@@ -313,9 +313,9 @@ pub async fn destroying_again_is_no_error(place: &dyn Place) -> Option<()> {
     let target = place.target();
     let removal = target.removal()?;
     deploy(target.as_ref(), place, &app).await;
-    removal.destroy(&cx, &name(&app)).await.expect("removing works");
+    removal.destroy(&cx, &name(&app), Scope::App).await.expect("removing works");
     for _ in 0..2 {
-        assert_eq!(removal.destroy(&cx, &name(&app)).await.expect("that is no error"), []);
+        assert_eq!(removal.destroy(&cx, &name(&app), Scope::App).await.expect("that is no error"), []);
     }
     Some(())
 }
@@ -325,7 +325,8 @@ pub async fn logs_are_readable(place: &dyn Place) -> Option<()> {
     let target = place.target();
     let logs = target.logs()?;
     deploy(target.as_ref(), place, &app).await;
-    let lines = logs.tail(&cx, &name(&app), 3).await.expect("reading works");
-    assert!(lines.len() <= 3, "{lines:?}");
+    let query = LogQuery { count: Some(3), ..LogQuery::default() };
+    let batch = logs.open(&name(&app), query).read(&cx).await.expect("reading works");
+    assert!(batch.lines.len() <= 3, "{batch:?}");
     Some(())
 }

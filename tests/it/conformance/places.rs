@@ -21,9 +21,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_spin-deploy");
 /// Every driver, and the one in memory.
 pub const DRIVERS: &[&str] = &["memory", "hippo", "local"];
 
-/// Their powers: logs, history, removal.
-pub const POWERS: &[(&str, bool, bool, bool)] =
-    &[("memory", true, true, true), ("hippo", true, false, false), ("local", true, true, true)];
+/// Their powers.
+pub const POWERS: &[(&str, &[&str])] =
+    &[("memory", &["logs", "history", "removal"]), ("hippo", &["logs"]), ("local", &["logs", "history", "removal"])];
 
 /// A fresh place of that driver.
 pub async fn open(driver: &str) -> Box<dyn Place> {

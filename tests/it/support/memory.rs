@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use spin_deploy::event::Uploaded;
 use spin_deploy::package::{Format, Package};
 use spin_deploy::target::{
-    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, Logs, Look, NameRule, Phase,
-    Plan, Proof, Release, ReleaseId, Released, Removal, Status, Target, TargetError, TargetInfo,
+    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, LogBatch, LogFilters,
+    LogLine, LogQuery, LogReader, Logs, Look, NameRule, Phase, Plan, Proof, Release, ReleaseId, Released, Removal,
+    Scope, Status, Target, TargetError, TargetInfo,
 };
 
 /// What every handle of one place shares.
@@ -148,7 +149,7 @@ impl Target for Memory {
             1 => place.says[0],
             _ => place.says.remove(0),
         };
-        Ok(Status { phase, version, detail: Some(format!("{phase:?}")) })
+        Ok(Status { version, detail: Some(format!("{phase:?}")), ..Status::new(phase) })
     }
 
     fn logs(&self) -> Option<&dyn Logs> {
@@ -164,12 +165,37 @@ impl Target for Memory {
     }
 }
 
-#[async_trait]
 impl Logs for Memory {
-    async fn tail(&self, cx: &Context, app: &AppName, count: usize) -> Result<Vec<String>, TargetError> {
-        let place = self.called(cx, "logs")?;
-        let lines = place.logs.get(&app.0).cloned().unwrap_or_default();
-        Ok(lines[lines.len().saturating_sub(count)..].to_vec())
+    fn filters(&self) -> LogFilters {
+        LogFilters::default()
+    }
+
+    fn open<'a>(&'a self, app: &AppName, query: LogQuery) -> Box<dyn LogReader + 'a> {
+        Box::new(Reader { target: self, app: app.clone(), query, told: None })
+    }
+}
+
+/// Reads what an application wrote.
+struct Reader<'a> {
+    target: &'a Memory,
+    app: AppName,
+    query: LogQuery,
+    /// How many lines were handed out, or passed over.
+    told: Option<usize>,
+}
+
+#[async_trait]
+impl LogReader for Reader<'_> {
+    async fn read(&mut self, cx: &Context) -> Result<LogBatch, TargetError> {
+        let place = self.target.called(cx, "logs")?;
+        if !place.running.contains_key(&self.app.0) {
+            return Err(TargetError::new(ErrorKind::NotFound, "logs in memory"));
+        }
+        let lines = place.logs.get(&self.app.0).cloned().unwrap_or_default();
+        let wanted = self.query.count.unwrap_or(usize::MAX);
+        let begin = self.told.unwrap_or_else(|| lines.len().saturating_sub(wanted));
+        self.told = Some(lines.len());
+        Ok(LogBatch { lines: lines[begin..].iter().map(LogLine::bare).collect(), gap: None })
     }
 }
 
@@ -184,6 +210,8 @@ impl History for Memory {
             version: version.clone(),
             created: None,
             active: place.running.get(&app.0) == Some(version),
+            channels: Vec::new(),
+            gone: false,
         };
         Ok(versions.iter().rev().map(released).collect())
     }
@@ -201,11 +229,22 @@ impl History for Memory {
 
 #[async_trait]
 impl Removal for Memory {
-    async fn destroy(&self, cx: &Context, app: &AppName) -> Result<Vec<Change>, TargetError> {
+    fn has_channels(&self) -> bool {
+        false
+    }
+
+    async fn doomed(&self, cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
+        let place = self.called(cx, "doomed")?;
+        Ok(place.running.get(&app.0).map(|version| removed(app, version)).into_iter().collect())
+    }
+
+    async fn destroy(&self, cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
         let mut place = self.called(cx, "destroy")?;
         place.released.remove(&app.0);
-        let removed = place.running.remove(&app.0);
-        let change = |version| Change { action: Action::Remove, subject: format!("app {app}"), detail: Some(version) };
-        Ok(removed.into_iter().map(change).collect())
+        Ok(place.running.remove(&app.0).map(|version| removed(app, &version)).into_iter().collect())
     }
+}
+
+fn removed(app: &AppName, version: &str) -> Change {
+    Change { action: Action::Remove, subject: format!("app {app}"), detail: Some(version.to_owned()) }
 }

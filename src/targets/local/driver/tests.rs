@@ -128,7 +128,7 @@ async fn a_cancelled_run_stores_and_releases_nothing() {
     assert_eq!(target.publish(&cx, &package()).await.unwrap_err().kind, ErrorKind::Cancelled);
     assert_eq!(target.release(&cx, &shop(), &artifact()).await.unwrap_err().kind, ErrorKind::Cancelled);
     assert_eq!(target.rollback(&cx, &shop(), &ReleaseId("1".into())).await.unwrap_err().kind, ErrorKind::Cancelled);
-    assert_eq!(target.destroy(&cx, &shop()).await.unwrap_err().kind, ErrorKind::Cancelled);
+    assert_eq!(target.destroy(&cx, &shop(), Scope::App).await.unwrap_err().kind, ErrorKind::Cancelled);
     assert!(place.asked().is_empty());
 }
 
@@ -248,6 +248,8 @@ async fn releases_are_told_newest_first() {
         version: version.into(),
         created,
         active,
+        channels: Vec::new(),
+        gone: false,
     };
     assert_eq!(
         target.releases(&cx, &shop()).await.unwrap(),
@@ -281,21 +283,23 @@ async fn a_rollback_asks_for_a_release_that_is_remembered() {
 async fn an_application_is_removed_with_and_without_a_server() {
     let (place, (cx, _)) = (Place::new(), context());
     let gone = ["remove application shop (2 releases, key-value stores, logs)"];
-    assert_eq!(target(&place).destroy(&cx, &shop()).await.unwrap(), []);
+    assert_eq!(target(&place).destroy(&cx, &shop(), Scope::App).await.unwrap(), []);
     recorded(&place);
-    assert_eq!(lines(&target(&place).destroy(&cx, &shop()).await.unwrap()), gone);
-    assert_eq!(target(&place).destroy(&cx, &shop()).await.unwrap(), []);
+    assert_eq!(lines(&target(&place).destroy(&cx, &shop(), Scope::App).await.unwrap()), gone);
+    assert_eq!(target(&place).destroy(&cx, &shop(), Scope::App).await.unwrap(), []);
 
     let place = Place::new();
     place.serve(good);
-    assert_eq!(lines(&target(&place).destroy(&cx, &shop()).await.unwrap()), gone);
+    assert_eq!(lines(&target(&place).destroy(&cx, &shop(), Scope::App).await.unwrap()), gone);
     assert_eq!(place.asked(), ["GET /v1/apps/shop", "DELETE /v1/apps/shop"]);
 }
 
 #[tokio::test]
 async fn the_log_of_an_application_that_is_not_there_is_not_found() {
     let (place, (cx, _)) = (Place::new(), context());
-    assert_eq!(target(&place).tail(&cx, &shop(), 5).await.unwrap_err().kind, ErrorKind::NotFound);
+    let target = target(&place);
+    let mut reader = target.open(&shop(), LogQuery::default());
+    assert_eq!(reader.read(&cx).await.unwrap_err().kind, ErrorKind::NotFound);
     recorded(&place);
-    assert_eq!(target(&place).tail(&cx, &shop(), 5).await.unwrap(), [""; 0]);
+    assert_eq!(reader.read(&cx).await.unwrap(), LogBatch::default());
 }
