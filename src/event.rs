@@ -419,6 +419,11 @@ impl Event {
 pub trait Reporter: Send + Sync {
     /// Takes note of one event. Must not block for long: uploads call it.
     fn report(&self, event: Event);
+
+    /// Whether nobody will ever read what is told: a pipe's other end is closed.
+    fn is_unheard(&self) -> bool {
+        false
+    }
 }
 
 /// A reporter that hears nothing.

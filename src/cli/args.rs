@@ -1,12 +1,22 @@
-//! Exactly what was typed: no decisions here.
+//! Exactly what was typed: no decisions here. This file has what several commands take, the files below it the commands.
+
+mod accounts;
+mod app;
+mod deploy;
+mod serve;
+mod settings;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
-use semver::BuildMetadata;
+
+pub use accounts::{LoginArgs, LogoutArgs, WhoamiArgs};
+pub use app::{AppArgs, DestroyArgs, LogsArgs, ReleasesArgs, RollbackArgs, StatusArgs, WaitArgs};
+pub use deploy::{ApplicationArgs, DeployArgs, FormerArgs, PackagingArgs, PatienceArgs, PlanArgs, WaitingArgs};
+pub use serve::{AFTER_SERVE_HELP, ServeArgs};
+pub use settings::{DoctorArgs, TargetsArgs};
 
 use crate::settings::{Key, Layer, Origin};
 use crate::ui::Verbosity;
@@ -28,118 +38,13 @@ pub fn after_help() -> String {
     format!(
         "Examples:\n{}\n\n\
 Exit codes: 0 live · 2 usage · 3 application · 4 login · 5 network · 6 upload · 7, 8 release ·
-9 unknown · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.",
+9 unknown · 10 put back · 11 conflict · 130 cancelled · 1 a bug. Standard output holds the URL alone.",
         indented(EXAMPLES.lines())
     )
 }
 
 fn indented<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// What stands below the options of `serve`.
-pub const AFTER_SERVE_HELP: &str = "\
-Ctrl-C or SIGTERM ends it when the requests in flight are answered. A deploy to the target local
-starts a server in the background where none is running, and gives it these variables:
-SPIN_DEPLOY_LISTEN, SPIN_DEPLOY_FIRST_PORT, SPIN_DEPLOY_MAX_MEMORY, SPIN_DEPLOY_MAX_TIME,
-SPIN_DEPLOY_MAX_REQUESTS, SPIN_DEPLOY_MAX_REQUEST_BODY, SPIN_DEPLOY_MAX_RESPONSE_BODY.";
-
-/// The options of `deploy`.
-#[derive(Args)]
-pub struct DeployArgs {
-    #[command(flatten)]
-    pub application: ApplicationArgs,
-    #[command(flatten)]
-    pub target: TargetArgs,
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
-    #[command(flatten)]
-    pub local: LocalArgs,
-    #[command(flatten)]
-    pub hippo: HippoArgs,
-    #[command(flatten)]
-    pub hippo_deploy: HippoDeployArgs,
-    #[command(flatten)]
-    pub packaging: PackagingArgs,
-    #[command(flatten)]
-    pub waiting: WaitingArgs,
-    #[command(flatten)]
-    pub login: LoginStoreArgs,
-    #[command(flatten)]
-    pub former: FormerArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// The options of `login`.
-#[derive(Args)]
-pub struct LoginArgs {
-    /// Make the account first
-    #[arg(long)]
-    pub register: bool,
-
-    /// The same as `whoami`, as Spin 0.6 to 1.2 call it
-    #[arg(long, hide = true, conflicts_with_all = ["register", "list"])]
-    pub status: bool,
-
-    /// The same as `whoami --all`, as Spin 0.6 to 1.2 call it
-    #[arg(long, hide = true, conflicts_with = "register")]
-    pub list: bool,
-
-    /// How to log in, as Spin 0.6 to 1.2 had it: only `username` is left
-    #[arg(long, hide = true, value_name = "METHOD")]
-    pub auth_method: Option<String>,
-
-    #[command(flatten)]
-    pub asking: AskingArgs,
-}
-
-/// The options of `logout`.
-#[derive(Args)]
-pub struct LogoutArgs {
-    /// Forget every login
-    #[arg(long, conflicts_with_all = ["hippo_url", "bindle_server", "target", "from"])]
-    pub all: bool,
-
-    #[command(flatten)]
-    pub asking: AskingArgs,
-}
-
-/// The options of `whoami`.
-#[derive(Args)]
-pub struct WhoamiArgs {
-    /// List every login that is kept; no server is asked
-    #[arg(long, conflicts_with_all = ["hippo_url", "bindle_server", "target", "from"])]
-    pub all: bool,
-
-    #[command(flatten)]
-    pub asking: AskingArgs,
-}
-
-/// The options of `doctor`.
-#[derive(Args)]
-pub struct DoctorArgs {
-    #[command(flatten)]
-    pub asking: AskingArgs,
-    #[command(flatten)]
-    pub local: LocalArgs,
-    #[command(flatten)]
-    pub hippo_deploy: HippoDeployArgs,
-}
-
-/// The options of `targets`.
-#[derive(Args)]
-pub struct TargetsArgs {
-    /// Print each setting of the target, and where it comes from
-    #[arg(long)]
-    pub show: bool,
-
-    #[command(flatten)]
-    pub asking: AskingArgs,
-    #[command(flatten)]
-    pub local: LocalArgs,
-    #[command(flatten)]
-    pub hippo_deploy: HippoDeployArgs,
 }
 
 /// What every command takes that asks a target something.
@@ -165,32 +70,6 @@ pub struct CompletionsArgs {
     /// For which shell: bash, elvish, fish, powershell, zsh
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
-}
-
-/// What to deploy.
-#[derive(Args)]
-#[command(next_help_heading = "Application")]
-pub struct ApplicationArgs {
-    /// The manifest, or a directory that holds spin.toml
-    #[arg(short, long, value_name = "PATH", default_value = ".", aliases = ["file", "from-file"])]
-    pub from: PathBuf,
-
-    /// Give a variable its value, or that in a @FILE; may be repeated
-    // Taken apart later: clap's errors show the value, which may be a secret.
-    #[arg(long = "variable", value_name = "NAME=VALUE")]
-    pub variables: Vec<String>,
-
-    /// Give a variable the value of the environment variable of this name; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
-    pub variable_from_env: Vec<String>,
-
-    /// Build first: spin build [env: SPIN_ALWAYS_BUILD]
-    #[arg(long)]
-    pub build: bool,
-
-    /// The app's name at the target [default: the manifest's] [env: SPIN_DEPLOY_APP]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
-    pub name: Option<String>,
 }
 
 /// Which project's configuration counts.
@@ -235,59 +114,6 @@ pub struct LocalArgs {
     /// Where apps are stored [default: in your home] [env: SPIN_DEPLOY_DATA_DIR]
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub data_dir: Option<PathBuf>,
-}
-
-/// The options of `serve`.
-#[derive(Args)]
-pub struct ServeArgs {
-    /// Ask the running server to stop, and wait until it has
-    #[arg(long)]
-    pub stop: bool,
-
-    /// Leave the terminal that this was started from: what a deploy does when no server is running
-    #[arg(long, hide = true, conflicts_with = "stop")]
-    pub detached: bool,
-
-    #[command(flatten)]
-    pub local: LocalArgs,
-    #[command(flatten)]
-    pub serving: ServingArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// How to serve. Taken apart by the settings, which read the variables of the same meaning.
-#[derive(Args)]
-#[command(next_help_heading = "Serving")]
-#[group(id = "serving", multiple = true, conflicts_with = "stop")]
-pub struct ServingArgs {
-    /// The address to serve on [default: 127.0.0.1]
-    #[arg(long, value_name = "IP", value_parser = NonEmptyStringValueParser::new())]
-    pub listen: Option<String>,
-
-    /// The port of the first app [default: 3000]
-    #[arg(long, value_name = "PORT", value_parser = NonEmptyStringValueParser::new())]
-    pub first_port: Option<String>,
-
-    /// Memory of one request [default: 256MiB]
-    #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
-    pub max_memory: Option<String>,
-
-    /// Time of one request [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = NonEmptyStringValueParser::new())]
-    pub max_time: Option<String>,
-
-    /// Requests of an app at once [default: 100]
-    #[arg(long, value_name = "NUMBER", value_parser = NonEmptyStringValueParser::new())]
-    pub max_requests: Option<String>,
-
-    /// Length of a request's body [default: 16MiB]
-    #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
-    pub max_request_body: Option<String>,
-
-    /// Length of an answer's body [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = NonEmptyStringValueParser::new())]
-    pub max_response_body: Option<String>,
 }
 
 /// Where Hippo is, and who we are there.
@@ -335,21 +161,29 @@ pub struct HippoArgs {
     pub environment_name: Option<String>,
 }
 
-/// What a deployment to Hippo needs besides.
+/// Which of an application's channels at Hippo is meant, and where it answers.
 #[derive(Args)]
 #[command(next_help_heading = "Hippo")]
-pub struct HippoDeployArgs {
+pub struct HippoChannelArgs {
     /// The channel [default: spin-deploy] [env: SPIN_DEPLOY_CHANNEL]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub channel: Option<String>,
 
-    /// The channel's domain [default: the one that it has]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
-    pub domain: Option<String>,
-
     /// The app's URL, of its {domain} [env: SPIN_DEPLOY_APP_URL]
     #[arg(long, value_name = "TEMPLATE", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub app_url: Option<String>,
+}
+
+/// What a deployment to Hippo needs besides.
+#[derive(Args)]
+#[command(next_help_heading = "Hippo")]
+pub struct HippoDeployArgs {
+    #[command(flatten)]
+    pub channel: HippoChannelArgs,
+
+    /// The channel's domain [default: the one that it has]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
+    pub domain: Option<String>,
 
     /// Sign packages with this key [env: SPIN_DEPLOY_SIGNING_KEY]
     #[arg(long, value_name = "FILE", hide_short_help = true)]
@@ -367,52 +201,6 @@ pub struct LoginStoreArgs {
     /// Where logins are kept [default: file] [env: SPIN_DEPLOY_CREDENTIAL_STORE]
     #[arg(long, value_name = "file|keyring", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub credential_store: Option<String>,
-}
-
-/// What Spin's own deploy command had, up to 1.2, and what is not needed any more.
-#[derive(Args)]
-pub struct FormerArgs {
-    /// What the registry has already is used anyway
-    #[arg(short = 'e', long, hide = true)]
-    pub deploy_existing_bindle: bool,
-
-    /// Nothing is staged
-    #[arg(short = 'd', long, hide = true, value_name = "DIR")]
-    pub staging_dir: Option<PathBuf>,
-
-    /// No target takes key-value pairs
-    #[arg(long, hide = true, value_name = "KEY=VALUE")]
-    pub key_value: Vec<String>,
-}
-
-/// How to package it.
-#[derive(Args)]
-#[command(next_help_heading = "Packaging and waiting")]
-pub struct PackagingArgs {
-    /// Build metadata for the version [default: made from the content]
-    #[arg(long, value_name = "META", value_parser = build_info, conflicts_with = "no_buildinfo", hide_short_help = true)]
-    pub buildinfo: Option<String>,
-
-    /// No build metadata [env: SPIN_DEPLOY_NO_BUILDINFO]
-    #[arg(long, hide_short_help = true)]
-    pub no_buildinfo: bool,
-}
-
-/// How long to wait.
-#[derive(Args)]
-#[command(next_help_heading = "Packaging and waiting")]
-pub struct WaitingArgs {
-    /// How long to wait, as 90s [default: 5m] [env: SPIN_DEPLOY_TIMEOUT]
-    #[arg(long, value_name = "DURATION", alias = "readiness-timeout", value_parser = NonEmptyStringValueParser::new())]
-    pub timeout: Option<String>,
-
-    /// This path has to answer, too, with a status of success or this one [env: SPIN_DEPLOY_CHECK]
-    #[arg(long, value_name = "PATH[=STATUS]", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
-    pub check: Option<String>,
-
-    /// Return as soon as it is released
-    #[arg(long, conflicts_with = "timeout")]
-    pub no_wait: bool,
 }
 
 /// What is printed, and how.
@@ -460,23 +248,6 @@ pub enum Colour {
     Never,
 }
 
-impl DeployArgs {
-    /// The layer of settings that the flags make.
-    pub fn layer(&self) -> Layer {
-        let mut layer = Layer::default();
-        set(&mut layer, [(Key::App, &self.application.name), (Key::Check, &self.waiting.check)]);
-        set(&mut layer, [(Key::Timeout, &self.waiting.timeout)]);
-        self.target.add_to(&mut layer);
-        self.connection.add_to(&mut layer);
-        self.local.add_to(&mut layer);
-        self.hippo.add_to(&mut layer);
-        self.hippo_deploy.add_to(&mut layer);
-        self.login.add_to(&mut layer);
-        switch(&mut layer, Key::NoBuildinfo, self.packaging.no_buildinfo);
-        layer
-    }
-}
-
 impl AskingArgs {
     /// The layer of settings that the flags make.
     pub fn layer(&self) -> Layer {
@@ -485,26 +256,6 @@ impl AskingArgs {
         self.connection.add_to(&mut layer);
         self.hippo.add_to(&mut layer);
         self.login.add_to(&mut layer);
-        layer
-    }
-}
-
-impl DoctorArgs {
-    /// The layer of settings that the flags make.
-    pub fn layer(&self) -> Layer {
-        let mut layer = self.asking.layer();
-        self.local.add_to(&mut layer);
-        self.hippo_deploy.add_to(&mut layer);
-        layer
-    }
-}
-
-impl TargetsArgs {
-    /// The layer of settings that the flags make.
-    pub fn layer(&self) -> Layer {
-        let mut layer = self.asking.layer();
-        self.local.add_to(&mut layer);
-        self.hippo_deploy.add_to(&mut layer);
         layer
     }
 }
@@ -545,10 +296,16 @@ impl HippoArgs {
     }
 }
 
+impl HippoChannelArgs {
+    fn add_to(&self, layer: &mut Layer) {
+        set(layer, [(Key::Channel, &self.channel), (Key::AppUrl, &self.app_url)]);
+    }
+}
+
 impl HippoDeployArgs {
     fn add_to(&self, layer: &mut Layer) {
-        let texts = [(Key::Channel, &self.channel), (Key::Domain, &self.domain), (Key::AppUrl, &self.app_url)];
-        set(layer, texts);
+        self.channel.add_to(layer);
+        set(layer, [(Key::Domain, &self.domain)]);
         set(layer, [(Key::SigningKey, &self.signing_key)]);
     }
 }
@@ -556,25 +313,6 @@ impl HippoDeployArgs {
 impl LoginStoreArgs {
     fn add_to(&self, layer: &mut Layer) {
         set(layer, [(Key::CredentialStore, &self.credential_store)]);
-    }
-}
-
-impl ServeArgs {
-    /// The layer of settings that the flags make.
-    pub fn layer(&self) -> Layer {
-        let mut layer = Layer::default();
-        set(&mut layer, [(Key::DataDir, &self.local.data_dir)]);
-        let texts = [
-            (Key::Listen, &self.serving.listen),
-            (Key::FirstPort, &self.serving.first_port),
-            (Key::MaxMemory, &self.serving.max_memory),
-            (Key::MaxTime, &self.serving.max_time),
-            (Key::MaxRequests, &self.serving.max_requests),
-            (Key::MaxRequestBody, &self.serving.max_request_body),
-            (Key::MaxResponseBody, &self.serving.max_response_body),
-        ];
-        set(&mut layer, texts);
-        layer
     }
 }
 
@@ -593,13 +331,6 @@ fn switch(layer: &mut Layer, key: Key, on: bool) {
     }
 }
 
-impl WaitingArgs {
-    /// How long to wait, where `timeout` was decided; `None`: not at all.
-    pub fn patience(&self, timeout: Duration) -> Option<Duration> {
-        Some(timeout).filter(|timeout| !self.no_wait && !timeout.is_zero())
-    }
-}
-
 impl OutputArgs {
     /// How much to say.
     pub fn verbosity(&self) -> Verbosity {
@@ -607,29 +338,6 @@ impl OutputArgs {
             (true, _) => Verbosity::Quiet,
             (_, true) => Verbosity::Verbose,
             _ => Verbosity::Normal,
-        }
-    }
-}
-
-/// The part of a semantic version after its `+`.
-fn build_info(text: &str) -> Result<String, String> {
-    match BuildMetadata::new(text) {
-        Ok(build) if !build.is_empty() => Ok(text.to_owned()),
-        _ => Err("build metadata is made of letters, digits, - and single dots between them".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn build_metadata_is_that_of_semver() {
-        for text in ["s1f2e", "20260801.1", "a-b", "007"] {
-            assert_eq!(build_info(text).as_deref(), Ok(text));
-        }
-        for text in ["", "a..b", "a_b", "a+b", "ü"] {
-            assert!(build_info(text).is_err(), "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 use crate::event::Reporter;
-use crate::target::{Context, TargetError};
+use crate::target::Context;
 
 use super::machine::runtime;
 use super::signals::{self, Stop};
@@ -26,11 +26,7 @@ impl Inquiry {
     }
 
     /// Asks, unless the user loses patience.
-    pub fn ask<T>(
-        &self,
-        watch: &Arc<Watch>,
-        question: impl AsyncFnOnce(&Context) -> Result<T, TargetError>,
-    ) -> Result<Result<T, TargetError>, Failure> {
+    pub fn ask<T>(&self, watch: &Arc<Watch>, question: impl AsyncFnOnce(&Context) -> T) -> Result<T, Failure> {
         self.runtime.block_on(async {
             let stop = Stop::default();
             signals::listen(stop.clone(), || {}, signals::exit_if_stuck)

@@ -1,120 +1,190 @@
-//! `deploy`: package, upload, release, wait.
+//! `deploy`: package, upload, release, wait. And `plan`: what that would do.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::app;
-use crate::auth::Credentials;
-use crate::deploy::{self, Check, DeployError, Ending, OtherName, Outcome, Request};
-use crate::event::{Event, Finished, OutcomeKind, Reporter, RouteUrl, Step};
+use crate::deploy::{self, Check, DeployError, Ending, Expected, OtherName, Outcome, Request};
+use crate::event::{Event, Finished, OutcomeKind, Reporter};
 use crate::fetch::Downloader;
 use crate::http::Client;
-use crate::package::{self, BuildInfo, Route};
+use crate::package::{self, BuildInfo};
 use crate::settings::env::Environment;
 use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
-use crate::target::{AppName, Context, ErrorKind};
-use crate::targets::{self, Driver};
+use crate::target::{AppName, Context, Proof, Target};
+use crate::targets::Driver;
 
-use super::args::{DeployArgs, WaitingArgs};
+use super::act::act;
+use super::args::{ApplicationArgs, DeployArgs, HippoArgs, LoginStoreArgs, PackagingArgs, PlanArgs, WaitingArgs};
 use super::build::Builder;
-use super::credentials::{self, Ask};
 use super::decide;
 use super::first_contact::{self, Purpose};
 use super::former;
-use super::machine::{block_on, machine, own_directories};
-use super::signals::{self, Stop};
+use super::machine::own_directories;
+use super::subject::connect;
+use super::tell::{change, live_release, route_url};
 use super::variables::variables;
 use super::visit::Visitor;
 use super::watch::Watch;
-use super::{ExitCode, Failure, NAME};
+use super::{Ended, ExitCode, Failure, NAME};
 
-/// Decides the settings and deploys.
-pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
+/// Decides the settings and deploys, or says what that would do.
+pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Ended, Failure> {
     let started = Instant::now();
-    let settings = decide::settings(args.layer(), &args.hippo, Some(&args.application.from), environment, watch)?;
-    former::heed(&args.former, watch.as_ref())?;
-    let package = packaging(args, &settings, environment, watch.as_ref())?;
-    first_contact::refuse(&settings, Purpose::Deploy)?;
-    let driver = settings.driver.value;
-    refuse_flags_of_others(&args.layer(), driver)?;
-    let build = Builder::wanted(args.application.build, environment);
-    let request = Request {
-        from: args.application.from.clone(),
-        package,
-        timeout: args.waiting.patience(settings.timeout.value),
-        name: settings.app.clone().map(other_name),
-        check: check(&settings, &args.waiting, watch.as_ref())?,
-        built: build.is_some(),
+    let what = What {
+        layer: args.layer(),
+        application: &args.application,
+        packaging: &args.packaging,
+        hippo: &args.destination.hippo,
+        login: &args.login,
+        purpose: Purpose::Deploy,
     };
-    // Not the request: it holds the values of variables, which may be secret.
-    tracing::debug!(?settings, "decided");
+    let settings = what.settings(environment, watch)?;
+    former::heed(&args.former, watch.as_ref())?;
+    let request = Request {
+        timeout: args.waiting.patience(settings.timeout.value),
+        check: check(&settings, &args.waiting, watch.as_ref())?,
+        expect: args.releasing.expect_release.as_deref().map(Expected::parse),
+        restore: args.releasing.rollback_on_failure,
+        ..what.request(&settings, environment, watch)?
+    };
+    refuse_unwatched(&request, &settings)?;
+    let job = what.job(settings, request, environment, watch)?;
+    if args.releasing.dry_run {
+        return plan(&job, false, started, watch);
+    }
+    let outcome = act(watch, async |cx| job.deploy(cx).await)?;
+    Ok(Event::Finished(Box::new(finished(&outcome, started))).into())
+}
 
-    let machine = settings.local.is_some().then(|| machine(environment)).transpose()?;
-    if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
-        watch.report(Event::Warning { message });
+/// Says what a deploy would do.
+pub fn run_plan(args: &PlanArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Ended, Failure> {
+    let started = Instant::now();
+    let what = What {
+        layer: args.layer(),
+        application: &args.application,
+        packaging: &args.packaging,
+        hippo: &args.destination.hippo,
+        login: &args.login,
+        purpose: Purpose::Deploy,
+    };
+    let settings = what.settings(environment, watch)?;
+    let request = what.request(&settings, environment, watch)?;
+    let job = what.job(settings, request, environment, watch)?;
+    plan(&job, args.exit_code, started, watch)
+}
+
+fn plan(job: &Job, exit_code: bool, started: Instant, watch: &Arc<Watch>) -> Result<Ended, Failure> {
+    let planning = act(watch, async |cx| job.plan(cx).await)?;
+    let code = match exit_code && !planning.plan.is_unchanged() {
+        true => ExitCode::Changes,
+        false => ExitCode::Success,
+    };
+    let event = super::tell::planned(&planning, job.target.info(), code, started.elapsed());
+    Ok(Ended { event: Event::Planned(Box::new(event)), code })
+}
+
+/// What was typed of a deployment.
+struct What<'a> {
+    layer: Layer,
+    application: &'a ApplicationArgs,
+    packaging: &'a PackagingArgs,
+    hippo: &'a HippoArgs,
+    login: &'a LoginStoreArgs,
+    purpose: Purpose,
+}
+
+impl What<'_> {
+    fn settings(&self, environment: &Environment, watch: &Watch) -> Result<Settings, Failure> {
+        let from = &self.application.from;
+        decide::settings(self.layer.clone(), self.hippo, Some(from), environment, watch)
     }
-    // Nobody is asked for a password that would be of no use: whatever else is wrong is told first.
-    app::find_manifest(&args.application.from).map_err(DeployError::Load)?;
-    match (driver.connect)(&settings.config(machine.as_ref(), &Credentials::default())) {
-        Err(error) if error.kind != ErrorKind::Unauthenticated => return Err(error.into()),
-        _ => {}
+
+    /// The request, of somebody who does not wait.
+    fn request(&self, settings: &Settings, environment: &Environment, watch: &Watch) -> Result<Request, Failure> {
+        Ok(Request {
+            from: self.application.from.clone(),
+            package: packaging(self.packaging, self.application, settings, environment, watch)?,
+            timeout: None,
+            name: settings.app.clone().map(other_name),
+            check: None,
+            built: Builder::wanted(self.application.build, environment).is_some(),
+            expect: None,
+            restore: false,
+        })
     }
-    let credentials = credentials::find(driver, &settings, &args.login, Ask::AtTerminal, environment, watch)?;
-    let config = settings.config(machine.as_ref(), &credentials);
-    let outcome = block_on(until_stopped(&Job { driver, config, build, request }, watch))?;
-    Ok(Event::Finished(Box::new(finished(&outcome, started))))
+
+    /// Everything that has to be known before the first request is sent.
+    fn job(
+        &self,
+        settings: Settings,
+        request: Request,
+        environment: &Environment,
+        watch: &Arc<Watch>,
+    ) -> Result<Job, Failure> {
+        first_contact::refuse(&settings, self.purpose)?;
+        let driver = settings.driver.value;
+        refuse_flags_of_others(&self.layer, driver)?;
+        let build = Builder::wanted(self.application.build, environment);
+        // Not the request: it holds the values of variables, which may be secret.
+        tracing::debug!(?settings, "decided");
+        if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
+            watch.report(Event::Warning { message });
+        }
+        app::find_manifest(&request.from).map_err(DeployError::Load)?;
+        let (target, config) = connect(driver, &settings, self.login, environment, watch)?;
+        Ok(Job { target, client: Client::new(&config.http)?, build, request })
+    }
 }
 
 /// What was decided to be done.
 struct Job {
-    driver: &'static Driver,
-    config: targets::Config,
+    target: Box<dyn Target>,
+    client: Client,
     build: Option<Builder>,
     request: Request,
 }
 
-/// Deploys, unless the user loses patience.
-async fn until_stopped(job: &Job, watch: &Arc<Watch>) -> Result<Outcome, Failure> {
-    let stop = Stop::default();
-    let on_cancel = {
-        let watch = Arc::clone(watch);
-        let message = "stopping when nothing is in flight any more; once more stops at once";
-        move || watch.report(Event::Note { message: message.to_owned() })
-    };
-    signals::listen(stop.clone(), on_cancel, signals::exit_if_stuck)
-        .map_err(|error| Failure::of(ExitCode::Unexpected, &error))?;
-    let cx = Context { reporter: Arc::clone(watch) as Arc<dyn Reporter>, cancel: stop.gently };
-    tokio::select! {
-        outcome = connect_and_deploy(job, &cx) => outcome,
-        () = stop.at_once.cancelled() => Err(aborted(watch.step())),
+impl Job {
+    async fn deploy(&self, cx: &Context) -> Result<Outcome, Failure> {
+        self.build(cx).await?;
+        let visit = Visitor(self.client.clone());
+        Ok(deploy::run(cx, self.target.as_ref(), &self.downloader(cx), &visit, &self.request).await?)
     }
-}
 
-async fn connect_and_deploy(job: &Job, cx: &Context) -> Result<Outcome, Failure> {
-    let Job { driver, config, build, request } = job;
-    let target = (driver.connect)(config)?;
-    let client = Client::new(&config.http)?;
-    if let Some(builder) = build {
-        builder.run(cx, &request.from).await?;
+    async fn plan(&self, cx: &Context) -> Result<deploy::Planning, Failure> {
+        self.build(cx).await?;
+        Ok(deploy::plan(cx, self.target.as_ref(), &self.downloader(cx), &self.request).await?)
     }
-    let visit = Visitor(client.clone());
-    let fetch = Downloader { client, cache: cache(), reporter: Arc::clone(&cx.reporter) };
-    Ok(deploy::run(cx, target.as_ref(), &fetch, &visit, request).await?)
-}
 
-/// What is known when everything was dropped.
-fn aborted(step: Option<Step>) -> Failure {
-    let live = match step {
-        None | Some(Step::Build | Step::Fetch | Step::Load | Step::Package | Step::Plan | Step::Publish) => {
-            "what was live before; nothing was released"
+    async fn build(&self, cx: &Context) -> Result<(), Failure> {
+        match &self.build {
+            Some(builder) => builder.run(cx, &self.request.from).await,
+            None => Ok(()),
         }
-        Some(Step::Release | Step::Restore | Step::Rollback | Step::Remove) => "not known: the release was under way",
-        Some(Step::Wait) => "the new release, which had not answered yet",
-    };
-    let mut failure = Failure::new(ExitCode::Cancelled, "cancelled at once");
-    failure.live = Some(live.to_owned());
-    failure.hint("run the same command again: it converges")
+    }
+
+    fn downloader(&self, cx: &Context) -> Downloader {
+        downloader(&self.client, cx)
+    }
+}
+
+/// Brings in the sources that are given by URL.
+pub fn downloader(client: &Client, cx: &Context) -> Downloader {
+    Downloader { client: client.clone(), cache: cache(), reporter: Arc::clone(&cx.reporter) }
+}
+
+/// Who does not wait cannot see a release fail.
+fn refuse_unwatched(request: &Request, settings: &Settings) -> Result<(), Failure> {
+    match request.restore && request.timeout.is_none() {
+        false => Ok(()),
+        true => {
+            let why = format!("a timeout of 0 ({})", settings.timeout.origin);
+            Err(Failure::new(ExitCode::Usage, format!("--rollback-on-failure cannot be used together with {why}"))
+                .hint("wait for it: `--timeout 5m`"))
+        }
+    }
 }
 
 /// Where downloads are kept.
@@ -138,12 +208,13 @@ pub fn refuse_flags_of_others(flags: &Layer, driver: &Driver) -> Result<(), Fail
     .hint(format!("leave it out, or choose that target: `--target {meant}`")))
 }
 
-fn other_name(Setting { value, origin }: Setting<String>) -> OtherName {
+/// The name that was chosen, and who chose it.
+pub fn other_name(Setting { value, origin }: Setting<String>) -> OtherName {
     OtherName { name: AppName(value), origin: origin.to_string() }
 }
 
 /// What has to answer, too. Only who waits can see whether it does: typed for a run that does not wait, it is refused.
-fn check(settings: &Settings, waiting: &WaitingArgs, reporter: &dyn Reporter) -> Result<Option<Check>, Failure> {
+pub fn check(settings: &Settings, waiting: &WaitingArgs, reporter: &dyn Reporter) -> Result<Option<Check>, Failure> {
     let check = settings.check.clone();
     let Some(Setting { value: settings::Check { path, status }, origin }) = check else { return Ok(None) };
     if waiting.patience(settings.timeout.value).is_some() {
@@ -159,13 +230,15 @@ fn check(settings: &Settings, waiting: &WaitingArgs, reporter: &dyn Reporter) ->
     Ok(None)
 }
 
-fn packaging(
-    args: &DeployArgs,
+/// How to package.
+pub fn packaging(
+    args: &PackagingArgs,
+    application: &ApplicationArgs,
     settings: &Settings,
     environment: &Environment,
     reporter: &dyn Reporter,
 ) -> Result<package::Options, Failure> {
-    let build_info = match (&args.packaging.buildinfo, settings.no_buildinfo.value) {
+    let build_info = match (&args.buildinfo, settings.no_buildinfo.value) {
         (Some(given), omit) => {
             if omit {
                 let message = format!("--buildinfo is used and not {}", settings.no_buildinfo.origin);
@@ -176,13 +249,13 @@ fn packaging(
         (None, true) => BuildInfo::Omitted,
         (None, false) => BuildInfo::Derived,
     };
-    Ok(package::Options { build_info, variables: variables(&args.application, environment)? })
+    Ok(package::Options { build_info, variables: variables(application, environment)? })
 }
 
 fn finished(outcome: &Outcome, started: Instant) -> Finished {
     let (kind, proven) = match outcome.ending {
         Ending::Unchanged => (OutcomeKind::Unchanged, true),
-        Ending::Ready(proof) => (OutcomeKind::Released, proof == crate::target::Proof::Version),
+        Ending::Ready(proof) => (OutcomeKind::Released, proof == Proof::Version),
         Ending::NotWaited => (OutcomeKind::ReleasedUnwatched, false),
     };
     let url = outcome.release.url.clone();
@@ -195,37 +268,19 @@ fn finished(outcome: &Outcome, started: Instant) -> Finished {
         routes: routes.collect(),
         url,
         proven,
-        changes: outcome.changes.iter().map(ToString::to_string).collect(),
+        changes: outcome.changes.iter().map(change).collect(),
         uploaded: outcome.uploaded,
-        replaced: None,
+        replaced: outcome.replaced.as_ref().map(live_release),
         undo: None,
         elapsed: started.elapsed(),
     }
-}
-
-fn route_url(base: &str, route: &Route) -> RouteUrl {
-    let url = format!("{}/{}", base.trim_end_matches('/'), route.path.trim_start_matches('/'));
-    let Route { component, wildcard, description, .. } = route.clone();
-    RouteUrl { component, url, wildcard, description }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::settings::Origin;
-
-    #[test]
-    fn routes_stand_below_the_url() {
-        let route =
-            |path: &str| Route { component: "c".to_owned(), path: path.to_owned(), wildcard: true, description: None };
-        for (base, path, expected) in [
-            ("https://a.example", "/", "https://a.example/"),
-            ("https://a.example", "", "https://a.example/"),
-            ("https://a.example", "/x/y", "https://a.example/x/y"),
-        ] {
-            assert_eq!(route_url(base, &route(path)).url, expected);
-        }
-    }
+    use crate::targets;
 
     #[test]
     fn flags_of_another_target_are_refused() {
@@ -235,11 +290,5 @@ mod tests {
         let failure = refuse_flags_of_others(&flags, targets::find("local").unwrap()).unwrap_err();
         assert_eq!(failure.code, ExitCode::Usage);
         assert_eq!(failure.message, "--channel is for the target hippo, and this one is local");
-    }
-
-    #[test]
-    fn a_run_that_was_dropped_says_what_is_live() {
-        assert_eq!(aborted(Some(Step::Publish)).live.unwrap(), "what was live before; nothing was released");
-        assert_eq!(aborted(Some(Step::Release)).live.unwrap(), "not known: the release was under way");
     }
 }

@@ -89,6 +89,11 @@ impl Failure {
         if hinted { self } else { self.hint(hint) }
     }
 
+    /// A failure of a target that was to remove something.
+    pub fn removing(error: TargetError) -> Self {
+        Failure { code: target_code(Step::Remove, error.kind), ..error.into() }
+    }
+
     /// The last event of the run.
     pub fn event(&self) -> Event {
         Event::Failed(Box::new(Failed {
@@ -213,6 +218,26 @@ impl From<DeployError> for Failure {
             DeployError::Cancelled { live, .. } => {
                 Failure { live, ..failure }.hint("run the same command again: it converges")
             }
+            DeployError::Unexpected { live, .. } => {
+                let live = live.as_ref().map_or("nothing".to_owned(), released);
+                let failure = Failure { live: Some(live), ..failure };
+                failure
+                    .hint("see what is live, and decide again: `spin-deploy status`, with the options of this target")
+            }
+            DeployError::CannotRestore { .. } => failure.hint("leave out `--rollback-on-failure`"),
+            DeployError::Restored { failure: why, previous } => {
+                let live = Some(format!("{}, which was put back and answers", released(&previous)));
+                Failure { message: failure.message, code: failure.code, live, ..Failure::from(*why) }
+            }
+            DeployError::NotRestored { failure: why, previous, source } => {
+                let why = Failure::from(*why);
+                let back = Failure::from(*source);
+                let also = std::iter::once(format!("to put {} back: {}", previous.version, back.message));
+                let causes = why.causes.into_iter().chain(also).chain(back.causes).collect();
+                let hint =
+                    format!("put it back: `spin-deploy rollback {}`, with the options of this target", previous.id);
+                Failure { message: failure.message, code: failure.code, causes, ..why }.hint(hint)
+            }
         }
     }
 }
@@ -237,6 +262,13 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::NotReady(_) | DeployError::CheckFailed(..) => ExitCode::OutcomeUnknown,
         DeployError::NoUrl { .. } => ExitCode::Usage,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
+        DeployError::Unexpected { .. } => ExitCode::Conflict,
+        DeployError::CannotRestore { .. } => ExitCode::InvalidApplication,
+        DeployError::Restored { .. } => ExitCode::RolledBack,
+        DeployError::NotRestored { failure, source, .. } => match source.as_ref() {
+            DeployError::Cancelled { .. } => ExitCode::Cancelled,
+            _ => deploy_code(failure),
+        },
     }
 }
 

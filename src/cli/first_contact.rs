@@ -7,8 +7,10 @@ use super::{ExitCode, Failure};
 /// What was wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// `deploy`, with or without the word.
+    /// `deploy`, with or without the word, and `plan`.
     Deploy,
+    /// A command about an application that was deployed before.
+    App(&'static str),
     /// `doctor`.
     Examine,
     /// `login`.
@@ -39,8 +41,25 @@ fn not_chosen(configured: &[Configured]) -> Failure {
         .hint("see what there is: `spin-deploy targets`")
 }
 
+/// What is said of an application that nobody knows where to look for.
+fn nowhere(command: &str) -> Failure {
+    let message = "nothing says where the application is: no target is configured, and none was given";
+    Failure::new(ExitCode::Usage, message)
+        .hint(format!("if it is on this machine: `spin-deploy {command} --target local`"))
+        .hint(format!("if it is at Hippo: `spin-deploy {command} --hippo-url URL --bindle-server URL`"))
+        .hint(ONCE_AND_FOR_ALL)
+        .hint(SEE)
+}
+
+/// How to say it in a file.
+const ONCE_AND_FOR_ALL: &str =
+    "to say it once and for all, write `default-target = \"local\"` into spin-deploy.toml beside spin.toml";
+/// How to see what can be chosen.
+const SEE: &str = "see what there is: `spin-deploy targets`";
+
 fn welcome(purpose: Purpose) -> Failure {
     let (message, choices) = match purpose {
+        Purpose::App(command) => return nowhere(command),
         Purpose::Deploy => (
             "nothing says where to deploy to: no target is configured, and none was given",
             &[
@@ -73,9 +92,7 @@ fn welcome(purpose: Purpose) -> Failure {
     };
     let failure = Failure::new(ExitCode::Usage, message);
     let failure = choices.iter().fold(failure, |failure, choice| failure.hint(*choice));
-    failure
-        .hint("to say it once and for all, write `default-target = \"local\"` into spin-deploy.toml beside spin.toml")
-        .hint("see what there is: `spin-deploy targets`")
+    failure.hint(ONCE_AND_FOR_ALL).hint(SEE)
 }
 
 #[cfg(test)]
@@ -97,7 +114,7 @@ mod tests {
         for given in [(Key::Target, "hippo"), (Key::HippoUrl, url), (Key::BindleServer, url)] {
             assert_eq!(refuse(&settings(&[given]), Purpose::Deploy), Ok(()), "{given:?}");
         }
-        for purpose in [Purpose::Deploy, Purpose::Examine, Purpose::LogIn, Purpose::WhoAmI] {
+        for purpose in [Purpose::Deploy, Purpose::App("status"), Purpose::Examine, Purpose::LogIn, Purpose::WhoAmI] {
             for given in [&[][..], &[(Key::Channel, "x")], &[(Key::HippoUsername, "ada")]] {
                 assert_eq!(refuse(&settings(given), purpose), Err(welcome(purpose)), "{purpose:?} {given:?}");
             }

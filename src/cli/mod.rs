@@ -3,6 +3,8 @@
 //! `args.rs` holds what was typed, one file a command what it does, `failure.rs` what an error means to the caller.
 #![allow(clippy::result_large_err, reason = "a failure comes once a run, and holds all that is told about it")]
 
+mod act;
+mod again;
 mod args;
 mod asking;
 mod build;
@@ -10,6 +12,7 @@ mod completions;
 mod credentials;
 mod decide;
 mod deploy;
+mod destroy;
 mod doctor;
 mod exit_code;
 mod failure;
@@ -19,15 +22,22 @@ mod help;
 mod logging;
 mod login;
 mod logout;
+mod logs;
 mod machine;
 mod man;
 mod panic;
+mod releases;
+mod rollback;
 mod serve;
 mod signals;
 mod slips;
+mod status;
+mod subject;
 mod targets;
+mod tell;
 mod variables;
 mod visit;
+mod wait;
 mod watch;
 mod whoami;
 
@@ -43,8 +53,8 @@ use crate::event::{Event, Reporter};
 use crate::settings::env::Environment;
 use crate::ui::{self, Human, Json, Streams};
 use args::{
-    Colour, CompletionsArgs, DeployArgs, DoctorArgs, Format, LoginArgs, LogoutArgs, OutputArgs, ServeArgs, TargetsArgs,
-    WhoamiArgs,
+    Colour, CompletionsArgs, DeployArgs, DestroyArgs, DoctorArgs, Format, LoginArgs, LogoutArgs, LogsArgs, OutputArgs,
+    PlanArgs, ReleasesArgs, RollbackArgs, ServeArgs, StatusArgs, TargetsArgs, WaitArgs, WhoamiArgs,
 };
 use failure::Failure;
 use help::{Help, telling};
@@ -72,6 +82,22 @@ enum Command {
     /// Package, upload, release and wait: what happens without a command, too.
     #[command(after_help = args::after_help())]
     Deploy(Box<DeployArgs>),
+    /// Say what a deploy would do, and do nothing
+    Plan(Box<PlanArgs>),
+    /// Say what runs, which release it is, and whether it is well
+    Status(Box<StatusArgs>),
+    /// Wait until a release answers that was made before
+    Wait(Box<WaitArgs>),
+    /// Print what the app writes
+    // `-f` follows, as everywhere.
+    #[command(mut_arg("from", |from| from.short(None)))]
+    Logs(Box<LogsArgs>),
+    /// List the releases, the active one marked
+    Releases(Box<ReleasesArgs>),
+    /// Make an earlier release live again
+    Rollback(Box<RollbackArgs>),
+    /// Remove the app, or one channel of it
+    Destroy(Box<DestroyArgs>),
     /// Serve what was deployed to the target local: a deploy starts this by itself
     #[command(after_help = args::AFTER_SERVE_HELP)]
     Serve(Box<ServeArgs>),
@@ -113,13 +139,34 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
         Some(Command::Deploy(args)) => {
             run(&args.output, environment, streams, |watch| deploy::run(&args, environment, watch))
         }
+        Some(Command::Plan(args)) => {
+            run(&args.output, environment, streams, |watch| deploy::run_plan(&args, environment, watch))
+        }
+        Some(Command::Status(args)) => {
+            run(&args.app.place.output, environment, streams, |watch| status::run(&args, environment, watch))
+        }
+        Some(Command::Wait(args)) => {
+            run(&args.app.place.output, environment, streams, |watch| wait::run(&args, environment, watch))
+        }
+        Some(Command::Logs(args)) => {
+            run(&args.app.place.output, environment, streams, |watch| logs::run(&args, environment, watch))
+        }
+        Some(Command::Releases(args)) => {
+            run(&args.app.place.output, environment, streams, |watch| releases::run(&args, environment, watch))
+        }
+        Some(Command::Rollback(args)) => {
+            run(&args.app.place.output, environment, streams, |watch| rollback::run(&args, environment, watch))
+        }
+        Some(Command::Destroy(args)) => {
+            run(&args.app.place.output, environment, streams, |watch| destroy::run(&args, environment, watch))
+        }
         Some(Command::Serve(args)) => {
             let decided = panic::catch(|| serve::decide(&args, environment));
             // A server dates its lines. What keeps it from starting is an answer to whoever typed the command.
             let dated = decided.is_ok() && !args.stop;
             let timestamps = dated.then_some(Timestamp::now as fn() -> Timestamp);
             conclude(reporter(&args.output, environment, streams, timestamps), |watch| {
-                serve::run(&args, &decided?, watch)
+                serve::run(&args, &decided?, watch).map(Ended::from)
             })
         }
         Some(Command::Login(args)) => {
@@ -142,22 +189,36 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
     }
 }
 
+/// How a command ended that gave an answer.
+pub struct Ended {
+    /// The last event.
+    event: Event,
+    /// What the answer means to a script.
+    code: ExitCode,
+}
+
+/// All is well.
+impl From<Event> for Ended {
+    fn from(event: Event) -> Self {
+        Ended { event, code: ExitCode::Success }
+    }
+}
+
 /// Runs a command that reports to whom these options say.
-fn run(
+fn run<T: Into<Ended>>(
     output: &OutputArgs,
     environment: &Environment,
     streams: Streams,
-    command: impl FnOnce(&Arc<Watch>) -> Result<Event, Failure>,
+    command: impl FnOnce(&Arc<Watch>) -> Result<T, Failure>,
 ) -> ExitCode {
-    conclude(reporter(output, environment, streams, None), command)
+    conclude(reporter(output, environment, streams, None), |watch| command(watch).map(Into::into))
 }
 
-/// Runs a command and reports how it ended, which it says itself where it ended well: exactly one last event, whatever
-/// happens.
-fn conclude(reporter: Arc<dyn Reporter>, command: impl FnOnce(&Arc<Watch>) -> Result<Event, Failure>) -> ExitCode {
+/// Runs a command and reports how it ended: exactly one last event, whatever happens.
+fn conclude(reporter: Arc<dyn Reporter>, command: impl FnOnce(&Arc<Watch>) -> Result<Ended, Failure>) -> ExitCode {
     let watch = Arc::new(Watch::new(reporter));
     let (event, code) = match panic::catch(|| command(&watch)) {
-        Ok(last) => (last, ExitCode::Success),
+        Ok(Ended { event, code }) => (event, code),
         Err(failure) => (failure.event(), failure.code),
     };
     watch.report(event);

@@ -69,7 +69,7 @@ fn is_path(word: &str) -> bool {
 }
 
 /// A word as a shell takes it back.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-\\:+@%,=".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -146,7 +146,7 @@ fn older_spellings_are_understood() {
         ("--bindle-username x --bindle-password y", |args| {
             args.layer().has(Key::BindleUsername) && args.layer().has(Key::BindlePassword)
         }),
-        ("--hippo-server http://x", |args| args.hippo.hippo_url.as_deref() == Some("http://x")),
+        ("--hippo-server http://x", |args| args.destination.hippo.hippo_url.as_deref() == Some("http://x")),
         ("--hippo-username x --hippo-password y", |args| {
             args.layer().has(Key::HippoUsername) && args.layer().has(Key::HippoPassword)
         }),
@@ -160,7 +160,7 @@ fn older_spellings_are_understood() {
         ("--deploy-existing-bindle", |args| args.former.deploy_existing_bindle),
         ("--environment-name x", |args| args.layer().has(Key::SpinEnvironment)),
         ("--key-value a=b --key-value c=d", |args| args.former.key_value == ["a=b", "c=d"]),
-        ("--readiness-timeout 60", |args| args.waiting.timeout.as_deref() == Some("60")),
+        ("--readiness-timeout 60", |args| args.waiting.patience.timeout.as_deref() == Some("60")),
         ("", |args| args.waiting.patience(MINUTE) == Some(MINUTE)),
         ("--timeout 0", |args| args.waiting.patience(Duration::ZERO).is_none()),
         ("--no-wait", |args| args.waiting.patience(MINUTE).is_none()),

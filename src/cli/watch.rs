@@ -22,6 +22,11 @@ impl Watch {
         Watch { reporter, seen: Mutex::default() }
     }
 
+    /// Whether nobody reads what is told any more.
+    pub fn is_unheard(&self) -> bool {
+        self.reporter.is_unheard()
+    }
+
     /// The step that began last.
     pub fn step(&self) -> Option<Step> {
         self.seen().step

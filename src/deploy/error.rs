@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::app::{FetchError, LoadError, Place};
 use crate::event::Step;
-use crate::package::{PackageError, PackageId, Refusal};
-use crate::target::{Release, Status, TargetError};
+use crate::package::{PackageError, Refusal};
+use crate::target::{AppName, Release, Status, TargetError};
+
+use super::Expected;
 
 /// Why a deployment failed, and what is live now.
 #[derive(Debug, thiserror::Error)]
@@ -35,20 +37,37 @@ pub enum DeployError {
         source: TargetError,
     },
     /// Released, and it failed.
-    #[error("{} was released, but it failed", .0.package)]
+    #[error("{} was released, but it failed", .0.subject)]
     ReleaseFailed(Box<Unanswered>),
     /// Released, and replaced by somebody else before it was seen to answer.
-    #[error("{} was released, but another release took its place", .0.package)]
+    #[error("{} was released, but another release took its place", .0.subject)]
     Replaced(Box<Unanswered>),
     /// Released, and the time ran out.
-    #[error("{} was released, but did not answer within {}", .0.package, humantime::format_duration(.0.waited))]
+    #[error("{} was released, but did not answer within {}", .0.subject, humantime::format_duration(.0.waited))]
     NotReady(Box<Unanswered>),
     /// It answers, and the path that has to answer as well did not until the time ran out.
-    #[error("{} is live, but its check did not hold within {}", .0.package, humantime::format_duration(.0.waited))]
+    #[error("{} is live, but its check did not hold within {}", .0.subject, humantime::format_duration(.0.waited))]
     CheckFailed(Box<Unanswered>, #[source] Complaint),
     /// A path has to answer, and the target does not say where the application answers.
-    #[error("could not check {package}: {target} does not know the URL of the application")]
-    NoUrl { target: String, package: PackageId, release: Box<Release> },
+    #[error("could not check {subject}: {target} does not know the URL of the application")]
+    NoUrl { target: String, subject: String, release: Box<Release> },
+    /// Something else is live than has to be.
+    #[error("{}", super::expect::unmet(.target, .app, .expected, .live.as_ref()))]
+    Unexpected { target: String, app: AppName, expected: Expected, live: Option<Release> },
+    /// The previous release shall be put back when the new one fails, and the target cannot do that.
+    #[error("{target} cannot put a previous release back: it keeps none")]
+    CannotRestore { target: String },
+    /// It failed, and the previous release was put back and answers.
+    #[error("{failure}; {} was put back and answers", .previous.version)]
+    Restored { failure: Box<DeployError>, previous: Release },
+    /// It failed, and the previous release could not be put back.
+    #[error("{failure}, and {} could not be put back", .previous.version)]
+    NotRestored {
+        failure: Box<DeployError>,
+        previous: Release,
+        #[source]
+        source: Box<DeployError>,
+    },
     /// The user stopped the run.
     #[error("cancelled")]
     Cancelled {
@@ -67,8 +86,8 @@ pub struct Complaint(pub String);
 /// A release that was waited for in vain.
 #[derive(Debug)]
 pub struct Unanswered {
-    /// What was released.
-    pub package: PackageId,
+    /// What was released: `shop/1.4.0+s1f`.
+    pub subject: String,
     /// The release.
     pub release: Release,
     /// What the target said last, where it still said something.

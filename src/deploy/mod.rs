@@ -1,13 +1,20 @@
 //! The pipeline, the only orchestration: load → check → package → plan → publish → release → wait.
 //!
 //! It never names a concrete target, and it speaks only in events. `preflight.rs` compares the application with what
-//! the target can take, `wait.rs` polls until the release answers, `check.rs` until a path of it does, `step.rs` frames
-//! each step with its events.
+//! the target can take, `answer.rs` waits until the release answers (`wait.rs` polls, `check.rs` looks at a path of it),
+//! `step.rs` frames each step with its events. `restore.rs` puts the previous release back when the new one fails.
+//!
+//! [`plan()`] stops before anything is changed; [`rollback()`] and [`resume()`] begin with what is at the target already.
 
+mod answer;
 mod check;
 mod error;
+mod expect;
 mod outcome;
 mod preflight;
+mod restore;
+mod resume;
+mod rollback;
 mod step;
 mod wait;
 
@@ -15,19 +22,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 pub use check::{Check, Visit};
 pub use error::{Complaint, DeployError, Unanswered};
-pub use outcome::{Ending, Outcome};
+pub use expect::Expected;
+pub use outcome::{Answered, Ending, Outcome, Planning};
+pub use resume::{Resume, resume};
+pub use rollback::{Return, rollback};
 
 use crate::app::{self, Application, Fetch, Source};
 use crate::event::{Event, Step, Uploaded};
-use crate::package::{self, Downloads, Package, PackageId};
-use crate::target::{AppName, Artifact, Context, Plan, Proof, Release, Target};
-use check::Checking;
+use crate::package::{self, Downloads, Package};
+use crate::target::{AppName, Artifact, Context, Plan, Release, Target};
+use answer::Patience;
 use step::Stage;
-use wait::Waiting;
 
 /// What to deploy, and how.
 #[derive(Debug, Clone)]
@@ -45,6 +52,10 @@ pub struct Request {
     pub check: Option<Check>,
     /// Whether the application was built for this run: nobody has to be told of sources that are newer.
     pub built: bool,
+    /// What has to be live now, or nothing is released; `None`: it does not matter.
+    pub expect: Option<Expected>,
+    /// Whether the previous release is put back when this one fails.
+    pub restore: bool,
 }
 
 /// A name for an application, and where it was given.
@@ -64,14 +75,14 @@ pub async fn run(
     visit: &dyn Visit,
     request: &Request,
 ) -> Result<Outcome, DeployError> {
-    let app = load(cx, request).await?;
-    let package = package(cx, target, fetch, &app, request).await?;
-    let name = request.name.as_ref().map_or_else(|| AppName(app.name.clone()), |other| other.name.clone());
-
-    let plan = plan(cx, target, &name, &package).await?;
+    restore::promise(target, request)?;
+    let (name, package) = prepare(cx, target, fetch, request).await?;
+    let plan = look(cx, target, &name, &package).await?;
+    let patience = Patience { timeout: request.timeout, check: request.check.as_ref(), visit };
+    let subject = package.id.to_string();
     let leave = async |release: Release, uploaded| {
-        if let Some(waiting) = waiting(target, visit, request, &package.id, &release, false)? {
-            check(cx, target, &name, &package, &waiting).await?;
+        if let Some(waiting) = answer::waiting(target, &patience, &subject, &release, false)? {
+            answer::check(cx, target, &name, &subject, &waiting).await?;
         }
         Ok(Outcome::unchanged(name.clone(), &package, release.clone(), &plan, uploaded))
     };
@@ -79,26 +90,81 @@ pub async fn run(
     if let (Some(release), true) = (&unchanged, package.derived) {
         return leave(release.clone(), Uploaded::default()).await;
     }
+    if unchanged.is_none() {
+        expect::meet(target, &name, request.expect.as_ref(), plan.current.as_ref())?;
+    }
     let artifact = publish(cx, target, &package, &plan).await?;
     // Now the registry has confirmed that the version, which the user chose, stands for this content.
     if let Some(release) = unchanged {
         return leave(release, artifact.uploaded).await;
     }
-    let release = release(cx, target, &name, &artifact, &plan).await?;
-    let replaced = plan.current.as_ref().is_some_and(|current| current.version != release.version);
-    let ending = match waiting(target, visit, request, &package.id, &release, replaced)? {
-        None => Ending::NotWaited,
-        Some(waiting) => Ending::Ready(wait(cx, target, &name, &package, &waiting).await?),
+    let previous = plan.current.clone();
+    let released = match release(cx, target, &name, &package, &artifact, &plan, request).await {
+        Ok(release) => answered(cx, target, &name, &subject, &patience, &plan, release).await,
+        Err(failure) => Err(failure),
     };
-    Ok(Outcome {
-        app: name,
-        package: package.id,
-        routes: package.routes,
-        changes: release.changes.clone(),
-        release,
-        ending,
-        uploaded: artifact.uploaded,
-    })
+    match released {
+        Ok((release, ending)) => Ok(Outcome {
+            app: name,
+            package: package.id,
+            routes: package.routes,
+            changes: release.changes.clone(),
+            replaced: previous.filter(|previous| previous.version != release.version),
+            release,
+            ending,
+            uploaded: artifact.uploaded,
+        }),
+        Err(failure) => Err(restore::after(cx, target, &name, request, previous.as_ref(), failure).await),
+    }
+}
+
+/// Says what [`run`] would do. Reads only.
+pub async fn plan(
+    cx: &Context,
+    target: &dyn Target,
+    fetch: &dyn Fetch,
+    request: &Request,
+) -> Result<Planning, DeployError> {
+    let (app, package) = prepare(cx, target, fetch, request).await?;
+    let stage = Stage::start(cx, Step::Plan, place(target));
+    let plan = stage.target(app.to_string(), None, target.plan(cx, &app, &package)).await?;
+    let missing = stage.target(app.to_string(), plan.current.as_ref(), target.missing(cx, &package, &plan)).await?;
+    if !plan.is_unchanged() {
+        expect::meet(target, &app, request.expect.as_ref(), plan.current.as_ref())?;
+    }
+    stage.finish(foresight(&plan, &package));
+    Ok(Planning { app, package: package.id.clone(), content: content(&package), plan, missing })
+}
+
+/// Makes the package; and what the application is called at the target.
+async fn prepare(
+    cx: &Context,
+    target: &dyn Target,
+    fetch: &dyn Fetch,
+    request: &Request,
+) -> Result<(AppName, Package), DeployError> {
+    let app = load(cx, request).await?;
+    let package = package(cx, target, fetch, &app, request).await?;
+    let name = request.name.as_ref().map_or_else(|| AppName(app.name.clone()), |other| other.name.clone());
+    Ok((name, package))
+}
+
+/// Waits until the release answers, where that is wanted.
+async fn answered(
+    cx: &Context,
+    target: &dyn Target,
+    app: &AppName,
+    subject: &str,
+    patience: &Patience<'_>,
+    plan: &Plan,
+    release: Release,
+) -> Result<(Release, Ending), DeployError> {
+    let replaced = plan.current.as_ref().is_some_and(|current| current.version != release.version);
+    let ending = match answer::waiting(target, patience, subject, &release, replaced)? {
+        None => Ending::NotWaited,
+        Some(waiting) => Ending::Ready(answer::wait(cx, target, app, subject, &waiting).await?),
+    };
+    Ok((release, ending))
 }
 
 /// Reads the manifest and everything that it names.
@@ -178,10 +244,17 @@ async fn download(fetch: &dyn Fetch, app: &Application) -> Result<Downloads, Dep
 }
 
 /// Asks the target what it would do.
-async fn plan(cx: &Context, target: &dyn Target, app: &AppName, package: &Package) -> Result<Plan, DeployError> {
+async fn look(cx: &Context, target: &dyn Target, app: &AppName, package: &Package) -> Result<Plan, DeployError> {
     let stage = Stage::start(cx, Step::Plan, place(target));
     let plan = stage.target(app.to_string(), None, target.plan(cx, app, package)).await?;
-    stage.finish(match (plan.is_unchanged(), &plan.current) {
+    stage.finish(foresight(&plan, package));
+    stage.go_on(plan.current.as_ref())?;
+    Ok(plan)
+}
+
+/// What a plan comes to, in a few words.
+fn foresight(plan: &Plan, package: &Package) -> String {
+    match (plan.is_unchanged(), &plan.current) {
         (true, _) if !package.derived => {
             "this version is live; whether with this content, the registry tells".to_owned()
         }
@@ -189,9 +262,7 @@ async fn plan(cx: &Context, target: &dyn Target, app: &AppName, package: &Packag
         (false, Some(current)) if current.version == package.id.version.to_string() => "to be started again".to_owned(),
         (false, Some(current)) => format!("replaces {}", current.version),
         (false, None) => "a first release".to_owned(),
-    });
-    stage.go_on(plan.current.as_ref())?;
-    Ok(plan)
+    }
 }
 
 /// Uploads what the registry lacks.
@@ -207,110 +278,27 @@ async fn publish(cx: &Context, target: &dyn Target, package: &Package, plan: &Pl
     Ok(artifact)
 }
 
-/// Makes it live.
+/// Makes it live. Where something certain has to be live before, a look just before shows whether it is.
 async fn release(
     cx: &Context,
     target: &dyn Target,
     app: &AppName,
+    package: &Package,
     artifact: &Artifact,
     plan: &Plan,
+    request: &Request,
 ) -> Result<Release, DeployError> {
     let stage = Stage::start(cx, Step::Release, artifact.package.to_string());
-    let live = plan.current.as_ref();
-    let release = stage.target(artifact.package.to_string(), live, target.release(cx, app, artifact)).await?;
+    let (live, subject) = (plan.current.as_ref(), artifact.package.to_string());
+    if request.expect.is_some() {
+        let again = stage.target(subject.clone(), live, target.plan(cx, app, package)).await?;
+        if !again.is_unchanged() {
+            expect::meet(target, app, request.expect.as_ref(), again.current.as_ref())?;
+        }
+    }
+    let release = stage.target(subject, live, target.release(cx, app, artifact)).await?;
     stage.finish(format!("release {}", release.id));
     Ok(release)
-}
-
-/// How a release is to be waited for; `None`: not at all.
-fn waiting<'a>(
-    target: &dyn Target,
-    visit: &'a dyn Visit,
-    request: &'a Request,
-    package: &PackageId,
-    release: &'a Release,
-    replaced: bool,
-) -> Result<Option<Waiting<'a>>, DeployError> {
-    let Some(timeout) = request.timeout else { return Ok(None) };
-    let checking = match (&request.check, release.url.as_deref()) {
-        (None, _) => None,
-        (Some(check), Some(base)) => Some(Checking { check, base: base.trim_end_matches('/'), visit }),
-        (Some(_), None) => {
-            let target = target.info().name.clone();
-            return Err(DeployError::NoUrl { target, package: package.clone(), release: Box::new(release.clone()) });
-        }
-    };
-    Ok(Some(Waiting { release, replaced, timeout, checking }))
-}
-
-/// Waits until the check of what is live already holds.
-async fn check(
-    cx: &Context,
-    target: &dyn Target,
-    app: &AppName,
-    package: &Package,
-    waiting: &Waiting<'_>,
-) -> Result<(), DeployError> {
-    let Some(checking) = &waiting.checking else { return Ok(()) };
-    let stage = Stage::start(cx, Step::Wait, format!("{} at {}", checking.check, checking.base));
-    match wait::until_checked(cx, waiting, Instant::now() + waiting.timeout).await {
-        Ok(()) => {
-            stage.finish(format!("{} is answered as it should be", checking.check));
-            Ok(())
-        }
-        Err(wait::Unready::Cancelled) => Err(stage.cancelled(Some(waiting.release))),
-        Err(end) => Err(not_ready(cx, target, app, package, waiting, end).await),
-    }
-}
-
-/// Waits until the release answers.
-async fn wait(
-    cx: &Context,
-    target: &dyn Target,
-    app: &AppName,
-    package: &Package,
-    waiting: &Waiting<'_>,
-) -> Result<Proof, DeployError> {
-    let stage = Stage::start(cx, Step::Wait, waiting.release.url.clone().unwrap_or_else(|| app.to_string()));
-    let proof = match wait::until_ready(cx, target, app, waiting).await {
-        Ok(proof) => proof,
-        Err(end) => return Err(not_ready(cx, target, app, package, waiting, end).await),
-    };
-    if proof == Proof::Health {
-        let message = "the application is healthy, but its host cannot say which version answers \
-                       (Spin before 0.7): the version could not be proven";
-        cx.report(Event::Warning { message: message.to_owned() });
-    }
-    stage.finish(format!("{} answers", package.id.version));
-    Ok(proof)
-}
-
-/// Says why the wait ended without an answer, with the application's last words.
-async fn not_ready(
-    cx: &Context,
-    target: &dyn Target,
-    app: &AppName,
-    package: &Package,
-    waiting: &Waiting<'_>,
-    end: wait::Unready,
-) -> DeployError {
-    let package = package.id.clone();
-    type Kind = Box<dyn FnOnce(Box<Unanswered>) -> DeployError + Send>;
-    let (kind, status): (Kind, _) = match end {
-        wait::Unready::Cancelled => {
-            let live = format!("{package} was released; whether it answers is not known yet");
-            return DeployError::Cancelled { step: Step::Wait, live: Some(live) };
-        }
-        wait::Unready::Failed(status) => (Box::new(DeployError::ReleaseFailed), Some(status)),
-        wait::Unready::Replaced(status) => (Box::new(DeployError::Replaced), Some(status)),
-        wait::Unready::TimedOut(status) => (Box::new(DeployError::NotReady), status),
-        wait::Unready::Unchecked(complaint) => {
-            (Box::new(|unanswered| DeployError::CheckFailed(unanswered, Complaint(complaint))), None)
-        }
-    };
-    let logs = wait::last_words(cx, target, app).await;
-    let (release, waited) = (waiting.release.clone(), waiting.timeout);
-    kind(Box::new(Unanswered { package, release, status, logs, hints: target.unanswered_hints(), waited }))
 }
 
 /// `shop 1.4.0`, as the manifest has it.
@@ -328,6 +316,11 @@ fn place(target: &dyn Target) -> String {
         true => format!("{} at {}", info.driver, info.endpoint),
         false => format!("{} ({} at {})", info.name, info.driver, info.endpoint),
     }
+}
+
+/// How much is in a package.
+fn content(package: &Package) -> Uploaded {
+    Uploaded { files: package.blobs.len() as u64, bytes: package.size() }
 }
 
 /// `3 files, 1.2 MiB`.

@@ -2,7 +2,7 @@
 
 use crate::event::Uploaded;
 use crate::package::{Package, PackageId, Route};
-use crate::target::{AppName, Change, Plan, Proof, Release};
+use crate::target::{AppName, Change, Missing, Plan, Proof, Release};
 
 /// What a deployment came to when all went well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +15,42 @@ pub struct Outcome {
     pub routes: Vec<Route>,
     /// The release.
     pub release: Release,
+    /// The release that was live before, where it was another one.
+    pub replaced: Option<Release>,
     /// How it ended.
     pub ending: Ending,
     /// What was done, in order.
     pub changes: Vec<Change>,
     /// What was sent to the registry.
     pub uploaded: Uploaded,
+}
+
+/// What a release came to that was made before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The application at the target.
+    pub app: AppName,
+    /// The release.
+    pub release: Release,
+    /// How it ended.
+    pub ending: Ending,
+    /// The release that was live before, where it was another one.
+    pub replaced: Option<Release>,
+}
+
+/// What a deployment would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planning {
+    /// The application at the target.
+    pub app: AppName,
+    /// The package that would be live.
+    pub package: PackageId,
+    /// What is in it.
+    pub content: Uploaded,
+    /// What the target would do.
+    pub plan: Plan,
+    /// What would be sent.
+    pub missing: Missing,
 }
 
 /// How a deployment ended.
@@ -48,6 +78,7 @@ impl Outcome {
             package: package.id.clone(),
             routes: package.routes.clone(),
             release,
+            replaced: None,
             ending: Ending::Unchanged,
             changes: plan.changes.clone(),
             uploaded,

@@ -107,6 +107,12 @@ impl Layer {
         self.values.contains_key(&key)
     }
 
+    /// What was typed as flags, as it would have to be typed again, but for secrets: `--channel x`, `--insecure`.
+    pub fn flags(&self) -> impl Iterator<Item = (Key, &OsStr)> {
+        let typed = self.values.iter().filter(|(key, (_, origin))| *origin == Origin::Flag(key.flag()));
+        typed.filter(|(key, _)| !key.is_secret()).map(|(key, (value, _))| (*key, value.as_os_str()))
+    }
+
     /// What the layer says about `key`.
     pub(super) fn value(&self, key: Key) -> Option<&OsStr> {
         self.values.get(&key).map(|(value, _)| value.as_os_str())

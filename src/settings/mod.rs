@@ -31,7 +31,7 @@ pub use check::Check;
 use choice::Choice;
 pub use error::SettingsError;
 pub use file::{Configured, FileProblem, Files};
-pub use key::Key;
+pub use key::{Key, Kind};
 pub use layer::{Layer, Layers, Origin, Place, Setting};
 pub use local::{Local, Machine};
 pub use shown::Shown;

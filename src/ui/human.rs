@@ -66,6 +66,8 @@ struct State {
     /// When a wait of the running step was last mentioned.
     mentioned: Option<Duration>,
     transfers: Transfers,
+    /// Whether the reader of standard output went away.
+    unheard: bool,
 }
 
 impl Human {
@@ -73,7 +75,7 @@ impl Human {
     pub fn new(streams: Streams, look: Look) -> Self {
         let live = (look.moving && look.verbosity > Verbosity::Quiet).then(Live::new);
         let (doing, subject, mentioned, transfers) = ("", String::new(), None, Transfers::default());
-        Human(Mutex::new(State { streams, look, live, doing, subject, mentioned, transfers }))
+        Human(Mutex::new(State { streams, look, live, doing, subject, mentioned, transfers, unheard: false }))
     }
 }
 
@@ -102,6 +104,10 @@ impl Reporter for Human {
             (Event::Destroyed(destroyed), _) => state.destroyed(&destroyed),
             (event, _) => state.progress(event),
         }
+    }
+
+    fn is_unheard(&self) -> bool {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unheard
     }
 }
 
@@ -222,8 +228,11 @@ impl State {
     fn answer(&mut self, lines: &[String]) {
         self.clear();
         let text: String = lines.iter().map(|line| format!("{}\n", text::harmless(line))).collect();
-        if let Err(error) = super::write(&mut self.streams.out, &text) {
-            self.say(WARN, "warning: ", &format!("the answer could not be written to standard output: {error}"));
+        match super::write_heard(&mut self.streams.out, &text) {
+            Ok(heard) => self.unheard |= !heard,
+            Err(error) => {
+                self.say(WARN, "warning: ", &format!("the answer could not be written to standard output: {error}"))
+            }
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Json {
 
 struct State {
     out: Sink,
+    /// Whether the reader of `out` went away.
+    unheard: bool,
     /// When each running transfer was last written of.
     progress: BTreeMap<u64, Timestamp>,
 }
@@ -39,7 +41,7 @@ struct State {
 impl Json {
     /// Writes to `out`; `now` gives the time of each event.
     pub fn new(out: Sink, now: fn() -> Timestamp) -> Self {
-        Json { state: Mutex::new(State { out, progress: BTreeMap::new() }), now }
+        Json { state: Mutex::new(State { out, unheard: false, progress: BTreeMap::new() }), now }
     }
 }
 
@@ -50,8 +52,13 @@ impl Reporter for Json {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if state.is_due(&event, now) {
             // There is no other stream for machines.
-            let _ = super::write(&mut state.out, &line(&event, now));
+            let heard = super::write_heard(&mut state.out, &line(&event, now));
+            state.unheard |= matches!(heard, Ok(false));
         }
+    }
+
+    fn is_unheard(&self) -> bool {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unheard
     }
 }
 

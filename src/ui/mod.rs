@@ -49,9 +49,14 @@ impl Streams {
 /// Writes a text that nobody may be listening to any more: a reader that went away (`spin deploy | head -0`) does not
 /// make a deployment a failure. Any other trouble, a full disk say, is for the caller to tell where it can.
 pub fn write(sink: &mut dyn Write, text: &str) -> io::Result<()> {
+    write_heard(sink, text).map(drop)
+}
+
+/// The same; `false`: the reader went away.
+fn write_heard(sink: &mut dyn Write, text: &str) -> io::Result<bool> {
     match sink.write_all(text.as_bytes()).and_then(|()| sink.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
     }
 }
 

@@ -43,6 +43,8 @@ fn request(app: &App) -> Request {
         name: None,
         check: None,
         built: false,
+        expect: None,
+        restore: false,
     }
 }
 

@@ -62,7 +62,7 @@ fn a_target_failure_means_by_step_and_kind() {
 
 fn unanswered(status: Option<Status>, logs: Vec<String>) -> Box<Unanswered> {
     Box::new(Unanswered {
-        package: package(),
+        subject: package().to_string(),
         release: release(),
         status,
         logs,
@@ -217,7 +217,8 @@ fn a_check_that_does_not_hold_is_9_with_what_was_seen() {
 #[test]
 fn a_check_without_an_address_is_a_matter_of_settings() {
     let release = Box::new(Release { url: None, ..release() });
-    let failure = Failure::from(DeployError::NoUrl { target: "staging".to_owned(), package: package(), release });
+    let failure =
+        Failure::from(DeployError::NoUrl { target: "staging".to_owned(), subject: package().to_string(), release });
     assert_eq!(failure.code, ExitCode::Usage);
     assert_eq!(failure.message, "could not check shop/1.4.0+s1f: staging does not know the URL of the application");
     assert!(failure.hints[0].contains("--app-url"), "{:?}", failure.hints);
