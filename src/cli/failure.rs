@@ -218,8 +218,8 @@ impl From<DeployError> for Failure {
             DeployError::Cancelled { live, .. } => {
                 Failure { live, ..failure }.hint("run the same command again: it converges")
             }
-            DeployError::Unexpected { live, .. } => {
-                let live = live.as_ref().map_or("nothing".to_owned(), released);
+            DeployError::Unexpected(unmet) => {
+                let live = unmet.live.as_ref().map_or("nothing".to_owned(), released);
                 let failure = Failure { live: Some(live), ..failure };
                 failure
                     .hint("see what is live, and decide again: `spin-deploy status`, with the options of this target")
@@ -262,7 +262,7 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::NotReady(_) | DeployError::CheckFailed(..) => ExitCode::OutcomeUnknown,
         DeployError::NoUrl { .. } => ExitCode::Usage,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
-        DeployError::Unexpected { .. } => ExitCode::Conflict,
+        DeployError::Unexpected(_) => ExitCode::Conflict,
         DeployError::CannotRestore { .. } => ExitCode::InvalidApplication,
         DeployError::Restored { .. } => ExitCode::RolledBack,
         DeployError::NotRestored { failure, source, .. } => match source.as_ref() {

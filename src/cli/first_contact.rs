@@ -45,8 +45,8 @@ fn not_chosen(configured: &[Configured]) -> Failure {
 fn nowhere(command: &str) -> Failure {
     let message = "nothing says where the application is: no target is configured, and none was given";
     Failure::new(ExitCode::Usage, message)
-        .hint(format!("if it is on this machine: `spin-deploy {command} --target local`"))
-        .hint(format!("if it is at Hippo: `spin-deploy {command} --hippo-url URL --bindle-server URL`"))
+        .hint(format!("if it is on this machine: `spin-deploy {} --target local`", command))
+        .hint(format!("if it is at Hippo: `spin-deploy {} --hippo-url URL --bindle-server URL`", command))
         .hint(ONCE_AND_FOR_ALL)
         .hint(SEE)
 }

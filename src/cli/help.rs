@@ -35,9 +35,13 @@ pub fn telling(command: Command, help: Help) -> Command {
     }
 }
 
+/// Commands that few look for.
+const RARE: &[&str] = &["logout", "whoami", "completions", "man"];
+
 fn with_usual_examples(command: Command) -> Command {
     let usual = args::after_short_help();
-    command.after_help(usual.clone()).mut_subcommand("deploy", |deploy| deploy.after_help(usual))
+    let command = command.after_help(usual.clone()).mut_subcommand("deploy", |deploy| deploy.after_help(usual));
+    RARE.iter().fold(command, |command, rare| command.mut_subcommand(rare, |rare| rare.hide(true)))
 }
 
 fn all_shown(command: Command) -> Command {

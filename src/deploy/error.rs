@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use super::Unmet;
 use crate::app::{FetchError, LoadError, Place};
 use crate::event::Step;
 use crate::package::{PackageError, Refusal};
-use crate::target::{AppName, Release, Status, TargetError};
-
-use super::Expected;
+use crate::target::{Release, Status, TargetError};
 
 /// Why a deployment failed, and what is live now.
 #[derive(Debug, thiserror::Error)]
@@ -52,19 +51,19 @@ pub enum DeployError {
     #[error("could not check {subject}: {target} does not know the URL of the application")]
     NoUrl { target: String, subject: String, release: Box<Release> },
     /// Something else is live than has to be.
-    #[error("{}", super::expect::unmet(.target, .app, .expected, .live.as_ref()))]
-    Unexpected { target: String, app: AppName, expected: Expected, live: Option<Release> },
+    #[error(transparent)]
+    Unexpected(Box<Unmet>),
     /// The previous release shall be put back when the new one fails, and the target cannot do that.
     #[error("{target} cannot put a previous release back: it keeps none")]
     CannotRestore { target: String },
     /// It failed, and the previous release was put back and answers.
     #[error("{failure}; {} was put back and answers", .previous.version)]
-    Restored { failure: Box<DeployError>, previous: Release },
+    Restored { failure: Box<DeployError>, previous: Box<Release> },
     /// It failed, and the previous release could not be put back.
     #[error("{failure}, and {} could not be put back", .previous.version)]
     NotRestored {
         failure: Box<DeployError>,
-        previous: Release,
+        previous: Box<Release>,
         #[source]
         source: Box<DeployError>,
     },

@@ -1,5 +1,7 @@
 //! Refuses to replace what somebody else has made live meanwhile.
 
+use std::fmt;
+
 use super::DeployError;
 use crate::target::{AppName, Release, ReleaseId, Target};
 
@@ -41,24 +43,44 @@ pub(super) fn meet(
 ) -> Result<(), DeployError> {
     match expected.filter(|expected| !expected.is_met(live.map(|live| &live.id))) {
         None => Ok(()),
-        Some(expected) => Err(DeployError::Unexpected {
+        Some(expected) => Err(DeployError::Unexpected(Box::new(Unmet {
             target: target.info().name.clone(),
             app: app.clone(),
             expected: expected.clone(),
             live: live.cloned(),
-        }),
+        }))),
     }
 }
 
-/// What is live, and what should be.
-pub(super) fn unmet(target: &str, app: &AppName, expected: &Expected, live: Option<&Release>) -> String {
-    let live = live.map_or("nothing".to_owned(), |live| match live.id.0 == live.version {
-        true => format!("release {}", live.id),
-        false => format!("release {} ({})", live.id, live.version),
-    });
-    match expected {
-        Expected::Nothing => format!("{live} of {app} is live at {target}, where nothing was expected"),
-        Expected::Release(id) => format!("{live} of {app} is live at {target}, where release {id} was expected"),
+/// Something else is live than has to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Unmet {
+    /// The target's name.
+    pub target: String,
+    /// The application at the target.
+    pub app: AppName,
+    /// What should be live.
+    pub expected: Expected,
+    /// What is.
+    pub live: Option<Release>,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unmet { target, app, expected, live } = self;
+        match live {
+            None => write!(f, "nothing of {app} is live at {target}, where ")?,
+            Some(live) if live.id.0 == live.version => {
+                write!(f, "release {} of {app} is live at {target}, where ", live.id)?;
+            }
+            Some(live) => {
+                write!(f, "release {} ({}) of {app} is live at {target}, where ", live.id, live.version)?;
+            }
+        }
+        match expected {
+            Expected::Nothing => f.write_str("nothing was expected"),
+            Expected::Release(id) => write!(f, "release {id} was expected"),
+        }
     }
 }
 
@@ -89,7 +111,9 @@ mod tests {
             ("1", None, "nothing of shop is live at here, where release 1 was expected"),
             ("none", Some(&live), "release 2 (1.1.0) of shop is live at here, where nothing was expected"),
         ] {
-            assert_eq!(unmet("here", &app, &Expected::parse(text), live), words);
+            let (target, app, live) = ("here".to_owned(), app.clone(), live.cloned());
+            let unmet = Unmet { target, app, expected: Expected::parse(text), live };
+            assert_eq!(unmet.to_string(), words);
         }
     }
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use check::{Check, Visit};
 pub use error::{Complaint, DeployError, Unanswered};
-pub use expect::Expected;
+pub use expect::{Expected, Unmet};
 pub use outcome::{Answered, Ending, Outcome, Planning};
 pub use resume::{Resume, resume};
 pub use rollback::{Return, rollback};

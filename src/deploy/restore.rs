@@ -44,8 +44,10 @@ pub(super) async fn after(
     }
     let failure = Box::new(failure);
     match put_back(cx, target, history, app, request, previous).await {
-        Ok(previous) => DeployError::Restored { failure, previous },
-        Err(error) => DeployError::NotRestored { failure, previous: previous.clone(), source: Box::new(error) },
+        Ok(previous) => DeployError::Restored { failure, previous: Box::new(previous) },
+        Err(error) => {
+            DeployError::NotRestored { failure, previous: Box::new(previous.clone()), source: Box::new(error) }
+        }
     }
 }
 
