@@ -33,10 +33,6 @@ pub fn run(args: &DestroyArgs, environment: &Environment, watch: &Arc<Watch>) ->
             remove(&subject, removal, scope, watch)?
         }
     };
-    if removed.is_empty() {
-        let message = format!("there is nothing to remove: {app} is not at {}", subject.place());
-        watch.report(Event::Note { message });
-    }
     Ok(Event::Destroyed(Destroyed {
         target: subject.place().to_owned(),
         app: app.to_string(),

@@ -84,7 +84,8 @@ impl State {
     }
 }
 
-fn line(event: &Event, now: Timestamp) -> String {
+/// The line of an event.
+pub(super) fn line(event: &Event, now: Timestamp) -> String {
     // Milliseconds in UTC: `2026-08-01T09:30:00.000Z`.
     let record = Record { v: VERSION, time: format!("{now:.3}"), body: Body::of(event) };
     let json = serde_json::to_string(&record).expect("the wire structs have text for keys and no other way to fail");

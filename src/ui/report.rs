@@ -111,7 +111,7 @@ fn row(release: &RememberedRelease) -> Vec<String> {
 pub fn destroyed(destroyed: &Destroyed) -> (String, Vec<String>) {
     let Destroyed { target, app, changes, elapsed } = destroyed;
     match changes.is_empty() {
-        true => (format!("{app} was not there, at {target}"), Vec::new()),
+        true => (format!("{app} was not at {target}: there was nothing to remove"), Vec::new()),
         false => {
             let headline = format!("{app} at {target}, {} in all", text::duration(*elapsed));
             (headline, changes.iter().map(describe).collect())

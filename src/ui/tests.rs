@@ -12,6 +12,8 @@ use crate::event::{
 };
 
 mod answers;
+mod documented;
+mod reports;
 
 /// A stream that remembers.
 #[derive(Clone, Default)]

@@ -1,5 +1,7 @@
 //! The pipeline against a target in memory: it needs no concrete one. Time is virtual where it waits.
 
+mod after;
+
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;

@@ -23,6 +23,8 @@ pub struct Place {
     pub released: BTreeMap<String, Vec<String>>,
     /// What `status` answers instead of the truth, first to last, the last one for ever.
     pub says: Vec<Phase>,
+    /// Whether it says so only until somebody goes back.
+    pub says_until_rollback: bool,
     /// The next calls fail so, by the name of the operation.
     pub failing: BTreeMap<&'static str, ErrorKind>,
     /// Log lines by application.
@@ -149,7 +151,8 @@ impl Target for Memory {
             1 => place.says[0],
             _ => place.says.remove(0),
         };
-        Ok(Status { version, detail: Some(format!("{phase:?}")), ..Status::new(phase) })
+        let release = version.as_ref().map(|version| release(app, version, Vec::new()));
+        Ok(Status { version, detail: Some(format!("{phase:?}")), release, ..Status::new(phase) })
     }
 
     fn logs(&self) -> Option<&dyn Logs> {
@@ -223,6 +226,9 @@ impl History for Memory {
         let version = versions.find(|version| release(app, version, Vec::new()).id == *to).ok_or_else(unknown)?.clone();
         let changes = place.changes(app, &version);
         place.running.insert(app.0.clone(), version.clone());
+        if place.says_until_rollback {
+            place.says.clear();
+        }
         Ok(release(app, &version, changes))
     }
 }
