@@ -166,14 +166,9 @@ impl Client {
     }
 
     /// Opens a download: an answer of any length, to be read in pieces. Redirects are followed, but never from https
-    /// to http; every status but 2xx is an error. Meant for requests without credentials, which are refused.
+    /// to http, and not at all with credentials; every status but 2xx is an error.
     pub async fn download(&self, request: Request, on_retry: OnRetry<'_>) -> Result<Download, HttpError> {
         let first = self.prepare(request)?;
-        if first.headers.contains_key(AUTHORIZATION) {
-            return Err(first
-                .subject
-                .error(Kind::InvalidConfig, "a download may be redirected and takes no credentials"));
-        }
         let attempt = || async {
             let (subject, answer) = self.follow(&first).await?;
             if answer.status().is_success() {
@@ -249,7 +244,7 @@ impl Client {
                 return Ok((request.subject, answer));
             }
             match redirect_target(&request.url, &answer) {
-                Some(to) if may_follow(&request.url, &to) => {
+                Some(to) if may_follow(&request.url, &to) && !first.headers.contains_key(AUTHORIZATION) => {
                     request.subject.url = SafeUrl::from(&to);
                     request.url = to;
                 }

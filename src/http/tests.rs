@@ -471,11 +471,16 @@ mod downloads {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn take_no_credentials() {
-        let server = Server::new([ok()]).await;
-        let request = Request { authorization: Some(Secret::new("Bearer t")), ..get(&server) };
-        assert_eq!(collect(request).await.unwrap_err().kind, Kind::InvalidConfig);
-        assert_eq!(server.count(), 0);
+    async fn take_credentials_to_their_server_alone() {
+        let to = Server::new([ok()]).await;
+        let location = to.url.join("x").unwrap();
+        let from = Server::new([answer("302 Found", &[("Location", location.as_str())], "")]).await;
+        let with_credentials = |server| Request { authorization: Some(Secret::new("Bearer t")), ..get(server) };
+        let error = collect(with_credentials(&from)).await.unwrap_err();
+        assert!(error.message.ends_with("which is not followed"), "{error:?}");
+        assert_eq!(to.count(), 0);
+        collect(with_credentials(&to)).await.unwrap();
+        assert_eq!(to.seen()[0].header("authorization"), Some("Bearer t"));
     }
 }
 

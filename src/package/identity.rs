@@ -46,6 +46,20 @@ impl Identity {
     }
 }
 
+/// Whether a version ends in the tag that its content gives it. `content` makes the digest (hex) of the content with the
+/// version as it is without a tag.
+pub(super) fn is_tag_of(version: &Version, content: impl FnOnce(&Version) -> String) -> bool {
+    let base = Version { build: BuildMetadata::EMPTY, ..version.clone() };
+    let is_tag = |text: &str| text.len() == TAG_DIGITS + 1 && text.starts_with('s');
+    let own = version.build.rsplit('.').next().unwrap_or_default();
+    // What the manifest itself has for build metadata stands before the tag.
+    let base = match version.build.strip_suffix(own).and_then(|rest| rest.strip_suffix('.')) {
+        Some(rest) => BuildMetadata::new(rest).map_or(base.clone(), |build| Version { build, ..base.clone() }),
+        None => base,
+    };
+    is_tag(own) && content(&base).starts_with(&own[1..])
+}
+
 /// Reads name and version of an application; `None` where something is refused.
 pub(super) fn identify(
     app: &Application,

@@ -12,6 +12,8 @@ pub mod directory;
 #[cfg(test)]
 mod fixture;
 mod identity;
+#[cfg(test)]
+mod reopen_tests;
 mod source;
 mod staging;
 mod wasm;
@@ -21,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::app::{Application, Place};
+pub(crate) use digest::is_sha256;
 pub use staging::Snapshot;
 
 /// What an artifact looks like in its registry.
@@ -239,6 +242,41 @@ pub fn assemble(
         Format::Bindle => bindle::assemble(app, options, downloads),
         Format::Directory(_) => directory::assemble(app, options, downloads),
     }
+}
+
+/// Why what was made before is no package any more.
+#[derive(Debug, thiserror::Error)]
+pub enum ReopenError {
+    /// A file of it could not be read.
+    #[error("could not read {}", .path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// It says what no package of ours says.
+    #[error("{0}")]
+    Wrong(String),
+    /// Its document is none.
+    #[error(transparent)]
+    Document(#[from] directory::DocumentError),
+}
+
+/// The files of a bindle: each digest once, with its length and a name for people.
+pub fn bindle_files(invoice: &::bindle::Invoice) -> Result<Vec<::bindle::Label>, ReopenError> {
+    bindle::reopen::files(invoice)
+}
+
+/// The package that an invoice describes. `file` says where the bytes of a digest are, which were checked. Reads the
+/// manifest among them: blocking.
+pub fn reopen_bindle(invoice: ::bindle::Invoice, file: &dyn Fn(&str) -> PathBuf) -> Result<Package, ReopenError> {
+    bindle::reopen::reopen(invoice, file)
+}
+
+/// The package that the document of this digest describes. `file` says where the bytes of a digest are, which were
+/// checked. Reads the document: blocking.
+pub fn reopen_directory(document: &str, file: &dyn Fn(&str) -> PathBuf) -> Result<Package, ReopenError> {
+    directory::reopen::reopen(document, file)
 }
 
 fn refusal_messages(refusals: &[Refusal]) -> String {

@@ -35,7 +35,7 @@ pub const DRIVERS: &[Driver] = &[
     Driver {
         kind: "hippo",
         summary: "Hippo on Nomad, with a Bindle registry",
-        powers: &["accounts", "logs"],
+        powers: &["accounts", "logs", "history", "removal", "retrieval"],
         connect: hippo::connect,
         accounts: Some(hippo::accounts),
         examine: hippo::examine,
@@ -43,7 +43,7 @@ pub const DRIVERS: &[Driver] = &[
     Driver {
         kind: "local",
         summary: "this machine: stores the app and serves it",
-        powers: &["logs", "history", "removal"],
+        powers: &["logs", "history", "removal", "retrieval"],
         connect: local::connect,
         accounts: None,
         examine: local::examine,

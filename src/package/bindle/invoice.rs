@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bindle::{BindleSpec, Condition, Group, Id, Invoice, Label, Parcel};
+use semver::Version;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::Application;
@@ -10,7 +11,7 @@ use crate::package::PackageId;
 use crate::package::digest::{Digest, hex};
 use crate::package::identity::Identity;
 
-const MANIFEST_TYPE: &str = "application/vnd.fermyon.spin+toml";
+pub(super) const MANIFEST_TYPE: &str = "application/vnd.fermyon.spin+toml";
 const WASM_TYPE: &str = "application/wasm";
 /// Names the encoding that the version tag is a digest of: another encoding, another name.
 const TAG_SCHEMA: &str = "spin-deploy bindle 1";
@@ -72,7 +73,9 @@ pub(super) fn write(
     parcels: Parcels,
 ) -> (PackageId, Invoice) {
     let parcels = parcels.into_list();
-    let package = identity.with_content(&content_digest(app, identity, &groups, &parcels));
+    let (version, description) = (identity.version(), app.description.as_deref());
+    let digest = content_digest(&identity.name, version, description, &app.authors, &groups, &parcels);
+    let package = identity.with_content(&digest);
     let id: Id = package.to_string().parse().expect("name and version were checked");
     let mut invoice = Invoice::new(BindleSpec {
         id,
@@ -86,13 +89,20 @@ pub(super) fn write(
 
 /// A digest (hex) of all that the invoice says but its build metadata. Names, sizes and groups are part of it, so that
 /// a renamed file or bytes moved from one file to the next make another build.
-fn content_digest(app: &Application, identity: &Identity, groups: &[String], parcels: &[Parcel]) -> String {
+pub(super) fn content_digest(
+    name: &str,
+    version: &Version,
+    description: Option<&str>,
+    authors: &[String],
+    groups: &[String],
+    parcels: &[Parcel],
+) -> String {
     let mut encoding = Encoding::default();
     encoding.text(TAG_SCHEMA);
-    encoding.text(&identity.name);
-    encoding.text(&identity.version().to_string());
-    encoding.list(app.description.iter().map(|text| Encoding::of(text)));
-    encoding.list(app.authors.iter().map(|author| Encoding::of(author)));
+    encoding.text(name);
+    encoding.text(&version.to_string());
+    encoding.list(description.into_iter().map(Encoding::of));
+    encoding.list(authors.iter().map(|author| Encoding::of(author)));
     encoding.list(sorted(groups.iter().map(|group| Encoding::of(group))));
     encoding.list(sorted(parcels.iter().map(encode_parcel)));
     hex(&Sha256::digest(&encoding.0))

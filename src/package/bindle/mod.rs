@@ -8,6 +8,7 @@ mod hosts;
 mod invoice;
 mod layout;
 mod manifest;
+pub(super) mod reopen;
 mod route;
 #[cfg(test)]
 mod tests;

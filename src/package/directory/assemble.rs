@@ -13,7 +13,7 @@ use crate::package::source::{check_download, wasm_file};
 use crate::package::{Content, Description, Downloads, Package, PackageError};
 
 /// How the document is called among the blobs.
-const DOCUMENT_NAME: &str = "application.json";
+pub(super) const DOCUMENT_NAME: &str = "application.json";
 
 /// See [`crate::package::assemble`].
 pub(super) fn assemble(

@@ -12,6 +12,7 @@ mod check;
 mod document;
 mod hosts;
 mod layout;
+pub(super) mod reopen;
 mod route;
 #[cfg(test)]
 mod tests;

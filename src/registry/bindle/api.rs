@@ -13,11 +13,13 @@ use super::RegistryError;
 use crate::auth::Secret;
 use crate::event::{Event, Reporter};
 use crate::http::inspect::PATIENCE;
-use crate::http::{Body, Client, HttpError, Kind, Repeat, Request, Response, SafeUrl};
+use crate::http::{Body, Client, Download, HttpError, Kind, Repeat, Request, Response, RetryNotice, SafeUrl};
 use crate::package::{Blob, PackageId};
 
 /// Media type of invoices and of all answers.
 const TOML: &str = "application/toml";
+/// How many versions a page of a list holds: the server's own default.
+const PAGE: usize = 50;
 /// The longest answer: an invoice with ten thousand parcels has some megabytes, and creating it answers with two.
 const LIMIT: usize = 32 * 1024 * 1024;
 /// The server looks for each parcel of an invoice before it answers.
@@ -35,21 +37,35 @@ pub(super) struct Api {
     is_brisk: bool,
 }
 
-/// The first versions that a server has, as it answers when nothing is searched for.
+/// A page of the versions that a server finds.
 #[derive(Debug, Deserialize)]
-struct Listing {
+pub(super) struct Listing {
+    /// Whether there are further pages.
     #[serde(default)]
-    invoices: Vec<Listed>,
+    pub more: bool,
+    #[serde(default)]
+    pub invoices: Vec<Listed>,
+}
+
+/// A version in a list, and no more of its invoice than is needed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub bindle: ListedName,
+    pub yanked: Option<bool>,
+    #[serde(default)]
+    pub signature: Vec<ListedSignature>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Listed {
-    bindle: ListedName,
+pub(super) struct ListedName {
+    pub name: String,
+    pub version: String,
 }
 
 #[derive(Debug, Deserialize)]
-struct ListedName {
-    name: String,
+pub(super) struct ListedSignature {
+    /// When it was made, in seconds since 1970.
+    pub at: i64,
 }
 
 /// What became of an invoice that was sent.
@@ -137,6 +153,28 @@ impl Api {
         let answer = self.send(self.request(Method::GET, "_q?q=&o=0"), reporter).await?;
         let listing: Listing = self.read(&self.good(answer)?)?;
         Ok(listing.invoices.into_iter().map(|listed| listed.bindle.name).collect())
+    }
+
+    /// One page of the versions whose name contains `name`, in the order of names and versions as text.
+    pub async fn find(&self, name: &str, offset: usize, reporter: &dyn Reporter) -> Result<Listing, RegistryError> {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("q", name)
+            .append_pair("o", &offset.to_string())
+            .append_pair("l", &PAGE.to_string())
+            .finish();
+        let answer = self.send(self.request(Method::GET, &format!("_q?{query}")), reporter).await?;
+        self.read(&self.good(answer)?)
+    }
+
+    /// Opens the download of a parcel.
+    pub async fn parcel(
+        &self,
+        id: &PackageId,
+        sha256: &str,
+        on_retry: &(dyn Fn(RetryNotice) + Sync),
+    ) -> Result<Download, HttpError> {
+        let request = Request { accept: "*/*", ..self.request(Method::GET, &format!("_i/{id}@{sha256}")) };
+        self.client.download(request, on_retry).await
     }
 
     /// Sends an invoice, once.
@@ -246,14 +284,7 @@ impl Api {
     }
 
     async fn send(&self, mut request: Request, reporter: &dyn Reporter) -> Result<Response, HttpError> {
-        let tell = |notice: crate::http::RetryNotice| {
-            reporter.report(Event::Retrying {
-                what: notice.what,
-                reason: notice.reason,
-                attempt: notice.attempt,
-                delay: notice.delay,
-            });
-        };
+        let tell = |notice| reporter.report(retrying(notice));
         if self.is_brisk {
             request = Request { repeat: Repeat::Never, patience: Some(PATIENCE), ..request };
         }
@@ -276,6 +307,12 @@ impl Api {
     fn not_bindle(&self) -> RegistryError {
         RegistryError::NotBindle { url: SafeUrl::from(&self.base).to_string() }
     }
+}
+
+/// Tells of a repetition.
+pub(super) fn retrying(notice: RetryNotice) -> Event {
+    let RetryNotice { what, reason, attempt, delay } = notice;
+    Event::Retrying { what, reason, attempt, delay }
 }
 
 fn read_toml<T: serde::de::DeserializeOwned>(answer: &Response) -> Option<T> {

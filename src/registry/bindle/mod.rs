@@ -1,6 +1,7 @@
 //! A Bindle server as a registry.
 //!
-//! `api.rs` holds the requests and what their answers mean, `push.rs` the order in which they are made, `same.rs` the
+//! `api.rs` holds the requests and what their answers mean, `push.rs` the order in which they are made, `kept.rs` looks
+//! at what is there, `pull.rs` gets it back, `same.rs` is the
 //! question whether two invoices mean the same, `sign.rs` the optional signature. Facts: `deislabs/bindle
 //! src/server/handlers.rs@v0.9.1`, and what servers of 0.8.2 and 0.9.1 were seen to answer.
 //!
@@ -10,6 +11,8 @@
 
 mod api;
 mod examine;
+mod kept;
+mod pull;
 mod push;
 mod same;
 mod sign;
@@ -26,9 +29,10 @@ use url::Url;
 use crate::auth::{Login, Secret};
 use crate::event::{Reporter, Uploaded};
 use crate::http::{Client, HttpError};
-use crate::package::{Description, Package, PackageError, PackageId};
+use crate::package::{Description, Package, PackageError, PackageId, ReopenError};
 use api::Api;
 pub use examine::{Examiner, signing_key_label};
+pub use kept::{Kept, Standing};
 use push::Push;
 use sign::SigningKey;
 
@@ -92,6 +96,29 @@ pub enum RegistryError {
         path: PathBuf,
         /// Its permissions.
         mode: u32,
+    },
+    /// There is no such version.
+    #[error("{id} is not on the Bindle server")]
+    Absent { id: PackageId },
+    /// It is there, and files of it are not.
+    #[error("the Bindle server lacks {count} of the files of {id}")]
+    Incomplete { id: PackageId, count: usize },
+    /// What came is not what the invoice promises.
+    #[error("{name} of {id} did not come as its invoice has it")]
+    Damaged { id: PackageId, name: String },
+    /// It is no package of an application.
+    #[error("{id} cannot be used")]
+    Unusable {
+        id: PackageId,
+        #[source]
+        source: ReopenError,
+    },
+    /// A file could not be stored on this machine.
+    #[error("could not write to {}", .path.display())]
+    Storage {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
     },
     /// The user stopped the run; what was in flight was allowed to end.
     #[error("cancelled")]

@@ -183,6 +183,13 @@ pub fn of_registry(error: RegistryError, operation: impl Into<String>) -> Target
             (ErrorKind::InvalidConfig, Some("check the file given by `--signing-key FILE`"))
         }
         RegistryError::SigningKeyExposed { .. } => (ErrorKind::InvalidConfig, None),
+        RegistryError::Absent { .. } | RegistryError::Incomplete { .. } => (ErrorKind::NotFound, None),
+        RegistryError::Damaged { .. } => (ErrorKind::Interrupted, Some("run the same command again")),
+        RegistryError::Unusable { .. } => (ErrorKind::Unsupported, None),
+        RegistryError::Storage { .. } => (
+            ErrorKind::InvalidConfig,
+            Some("make room, or set TMPDIR to a directory that can be written; then run the same command again"),
+        ),
         RegistryError::NotABindle => (ErrorKind::Unexpected, None),
         RegistryError::Cancelled => (ErrorKind::Cancelled, None),
     };

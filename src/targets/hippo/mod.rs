@@ -2,7 +2,8 @@
 //!
 //! `changes.rs` decides, without I/O; `observe.rs` reads what there is; `release.rs` does it. `client.rs` has the typed
 //! calls, `session.rs` the credential, `api.rs` the wire, `fault.rs` what failures mean, `readiness.rs` the look at the
-//! application itself.
+//! application itself, `status.rs` what that and the platform say together. `logs.rs`, `history.rs`, `removal.rs` and
+//! `retrieval.rs` are the optional powers.
 
 mod accounts;
 mod api;
@@ -11,11 +12,16 @@ mod changes;
 mod client;
 mod examine;
 mod fault;
+mod history;
+mod logs;
 mod names;
 mod observe;
 mod readiness;
 mod release;
+mod removal;
+mod retrieval;
 mod session;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -30,25 +36,23 @@ use url::Url;
 pub use self::accounts::accounts;
 pub use self::examine::examine;
 
-use self::api::{Channel, JobStatus};
+use self::api::Channel;
 use self::app_url::{AppUrl, plain};
-use self::changes::{ChannelState, State, Wish};
+use self::changes::{State, Wish};
 use self::client::Hippo;
 use self::observe::Observer;
 use self::readiness::Sight;
 use self::release::Releasing;
+use self::status::judge;
 use crate::auth::{Credential, Login};
 use crate::http::{self, Client, is_loopback};
 use crate::package::{Format, Package, PackageId};
 use crate::registry::bindle::{BindleRegistry, RegistryError};
 use crate::target::{
-    AppName, Artifact, Capabilities, Checked, Context, ErrorKind, LogBatch, LogFilters, LogLine, LogQuery, LogReader,
-    Logs, Look, Phase, Plan, Proof, Release, ReleaseId, Status, Target, TargetError, TargetInfo,
+    AppName, Artifact, Capabilities, Checked, Context, ErrorKind, History, Logs, Look, Missing, Plan, Release,
+    ReleaseId, Removal, Retrieval, Status, Target, TargetError, TargetInfo,
 };
 use crate::targets;
-
-/// The longest line of a log that is handed on, in characters.
-const MAX_LOG_LINE: usize = 4096;
 
 /// What a Hippo target is made from. All optional here; `connect` says what is missing.
 #[derive(Debug, Clone, Default)]
@@ -171,6 +175,11 @@ impl HippoTarget {
         (seen.0 == *wish).then_some(seen.1)
     }
 
+    /// Remembers what an application will call itself.
+    fn call_it(&self, app: &AppName, package: &str) {
+        self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), package.to_owned());
+    }
+
     /// What the application calls itself when it is asked: its package's name, which is its own where nobody chose
     /// another one.
     fn answers_as(&self, app: &AppName) -> String {
@@ -202,33 +211,6 @@ impl HippoTarget {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.hippo.fail(format!("read channel {}", self.channel), error)),
         }
-    }
-
-    /// Everything that Hippo, Nomad and the application itself say.
-    async fn full_status(&self, cx: &Context, app: &AppName) -> Result<Status, TargetError> {
-        let Some((channel, package)) = self.find_channel(cx, app).await? else {
-            let detail = format!("Hippo has no app {app} with a channel {}", self.channel);
-            return Ok(Status { detail: Some(detail), ..Status::new(Phase::Absent) });
-        };
-        let job = self.hippo.job_status(cx, &channel.id).await;
-        let job =
-            job.map_err(|error| self.hippo.fail(format!("ask for the job of channel {}", channel.name), error))?;
-        let recorded = ChannelState::read(&channel).version;
-        let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref(), &package).await?;
-        let mut status = judge(sight, recorded.as_deref());
-        let answers = matches!(status.phase, Phase::Ready(_));
-        if recorded.is_none() && !answers {
-            status.phase = Phase::Pending;
-        } else if job == JobStatus::Dead && !answers && self.nomad_is_healthy(cx).await {
-            status.phase = Phase::Failed;
-        }
-        status.detail = Some(describe(job, recorded.as_deref(), status.detail));
-        Ok(status)
-    }
-
-    /// Hippo calls every job dead while it cannot ask Nomad.
-    async fn nomad_is_healthy(&self, cx: &Context) -> bool {
-        self.hippo.health(cx).await.is_ok_and(|health| health.is_healthy("Nomad") == Some(true))
     }
 }
 
@@ -274,8 +256,7 @@ impl Target for HippoTarget {
 
     async fn release(&self, cx: &Context, app: &AppName, artifact: &Artifact) -> Result<Release, TargetError> {
         let wish = self.wish(app, &artifact.package);
-        let package = artifact.package.name.clone();
-        self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), package);
+        self.call_it(app, &artifact.package.name);
         let observer = self.observer(&wish);
         let state = match self.recall(&wish) {
             Some(state) => state,
@@ -295,81 +276,31 @@ impl Target for HippoTarget {
         }
     }
 
+    async fn missing(&self, cx: &Context, package: &Package, plan: &Plan) -> Result<Missing, TargetError> {
+        let failed = |error| fault::of_registry(error, format!("look for {} on the Bindle server", package.id));
+        let registry = self.registry().await.map_err(failed)?;
+        let live = plan.current.as_ref().and_then(|live| live.version.parse().ok());
+        let live = live.map(|version| PackageId { name: package.id.name.clone(), version });
+        let lacks = registry.lacks(package, live.as_ref(), cx.reporter.as_ref()).await;
+        let (upload, certain) = lacks.map_err(failed)?;
+        Ok(Missing { upload, certain })
+    }
+
     fn logs(&self) -> Option<&dyn Logs> {
         Some(self)
     }
-}
 
-impl Logs for HippoTarget {
-    fn filters(&self) -> LogFilters {
-        LogFilters::default()
+    fn history(&self) -> Option<&dyn History> {
+        Some(self)
     }
 
-    fn open<'a>(&'a self, app: &AppName, query: LogQuery) -> Box<dyn LogReader + 'a> {
-        Box::new(Reader { target: self, app: app.clone(), query })
+    fn removal(&self) -> Option<&dyn Removal> {
+        Some(self)
     }
-}
 
-/// Reads a channel's log.
-struct Reader<'a> {
-    target: &'a HippoTarget,
-    app: AppName,
-    query: LogQuery,
-}
-
-#[async_trait::async_trait]
-impl LogReader for Reader<'_> {
-    async fn read(&mut self, cx: &Context) -> Result<LogBatch, TargetError> {
-        let Reader { target, app, query } = self;
-        let Some((channel, _)) = target.find_channel(cx, app).await? else {
-            return Err(TargetError::new(ErrorKind::NotFound, format!("read the logs of app {app}"))
-                .because(anyhow!("Hippo has no app {app} with a channel {}", target.channel)));
-        };
-        let logs = target.hippo.logs(cx, &channel.id).await;
-        let logs = logs.map_err(|error| target.hippo.fail(format!("read the logs of app {app}"), error))?;
-        let lines = last_lines(logs, query.count.unwrap_or(usize::MAX)).into_iter().map(LogLine::bare).collect();
-        Ok(LogBatch { lines, gap: None })
+    fn retrieval(&self) -> Option<&dyn Retrieval> {
+        Some(self)
     }
-}
-
-/// What a look says of the version that should answer.
-fn judge(sight: Sight, expected: Option<&str>) -> Status {
-    match sight {
-        Sight::Version(version) if expected == Some(&version) => {
-            Status { version: Some(version), ..Status::new(Phase::Ready(Proof::Version)) }
-        }
-        Sight::Version(version) => {
-            let detail = Some(format!("{version} answers"));
-            Status { version: Some(version), detail, ..Status::new(Phase::Progressing) }
-        }
-        Sight::Healthy => {
-            let detail = Some("it answers, but cannot name its version".to_owned());
-            Status { detail, ..Status::new(Phase::Ready(Proof::Health)) }
-        }
-        Sight::Nothing(why) => Status { detail: Some(why), ..Status::new(Phase::Progressing) },
-    }
-}
-
-/// The parts of a full status in one line.
-fn describe(job: JobStatus, recorded: Option<&str>, seen: Option<String>) -> String {
-    let job = match job {
-        JobStatus::Unknown => "the job's status is unknown",
-        JobStatus::Pending => "the job is pending",
-        JobStatus::Running => "the job is running",
-        JobStatus::Dead => "the job is dead",
-    };
-    let recorded = recorded.map_or("no revision is recorded".to_owned(), |version| format!("{version} is recorded"));
-    [Some(job.to_owned()), Some(recorded), seen].into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-/// The last lines of a log, each cut to a length that fits a terminal's memory.
-fn last_lines(mut lines: Vec<String>, count: usize) -> Vec<String> {
-    // The text ended in a line feed.
-    if lines.last().is_some_and(String::is_empty) {
-        lines.pop();
-    }
-    let tail = lines.split_off(lines.len().saturating_sub(count));
-    tail.into_iter().map(|line| line.chars().take(MAX_LOG_LINE).collect()).collect()
 }
 
 /// What is missing where Hippo's address is, and what to do about it.

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::package::is_sha256;
+
 /// How many releases of an application are remembered.
 pub const KEPT_RELEASES: usize = 10;
 
@@ -136,11 +138,6 @@ impl Record {
     pub fn next_id(&self) -> u64 {
         self.releases.last().map_or(0, |release| release.id).saturating_add(1)
     }
-}
-
-/// Whether the text is a SHA-256 in lower-case hex, and with that a safe file name.
-pub(super) fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

@@ -25,10 +25,9 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::logs;
 use super::paths::{Paths, PathsError, escaped, private_dir};
-use super::record::is_sha256;
 pub use super::record::{KEPT_RELEASES, Record, RecordError, ReleaseRecord};
 use crate::package::directory::{self, Document, DocumentError, ServedComponent};
-use crate::package::{Blob, PackageError, Snapshot};
+use crate::package::{Blob, PackageError, Snapshot, is_sha256};
 
 /// How old something has to be before [`Store::collect`] removes it. A deploy stores its blobs before the release that
 /// needs them is recorded, and they look like waste until then; no deploy takes that long in between.

@@ -22,8 +22,11 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_spin-deploy");
 pub const DRIVERS: &[&str] = &["memory", "hippo", "local"];
 
 /// Their powers.
-pub const POWERS: &[(&str, &[&str])] =
-    &[("memory", &["logs", "history", "removal"]), ("hippo", &["logs"]), ("local", &["logs", "history", "removal"])];
+pub const POWERS: &[(&str, &[&str])] = &[
+    ("memory", &["logs", "history", "removal"]),
+    ("hippo", &["logs", "history", "removal", "retrieval"]),
+    ("local", &["logs", "history", "removal", "retrieval"]),
+];
 
 /// A fresh place of that driver.
 pub async fn open(driver: &str) -> Box<dyn Place> {
