@@ -1,6 +1,6 @@
 //! The requests to a Bindle server, and what its answers mean.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bindle::Invoice;
@@ -52,6 +52,8 @@ pub(super) struct Listing {
 pub(super) struct Listed {
     pub bindle: ListedName,
     pub yanked: Option<bool>,
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
     #[serde(default)]
     pub signature: Vec<ListedSignature>,
 }

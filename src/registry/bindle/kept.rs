@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::api::{Api, Found, Listed};
-use super::{BindleRegistry, RegistryError};
+use super::{BindleRegistry, RegistryError, stamp};
 use crate::event::{Reporter, Uploaded};
 use crate::package::{Package, PackageId};
 
@@ -17,6 +17,8 @@ const MOST_PAGES: usize = 1000;
 pub struct Kept {
     /// When it was made: the time of the oldest signature, which the server itself gives to every invoice that it takes.
     pub created: Option<Timestamp>,
+    /// The same to the millisecond, by the clock of who made it.
+    pub stamped: Option<Timestamp>,
     /// Whether it was withdrawn for ever.
     pub yanked: bool,
 }
@@ -87,7 +89,7 @@ impl BindleRegistry {
 fn kept(listed: &Listed) -> Kept {
     let oldest = listed.signature.iter().map(|signature| signature.at).min();
     let created = oldest.and_then(|at| Timestamp::from_second(at).ok());
-    Kept { created, yanked: listed.yanked == Some(true) }
+    Kept { created, stamped: stamp::read(&listed.annotations), yanked: listed.yanked == Some(true) }
 }
 
 /// The digests of the parcels of a version; none where it is not there.

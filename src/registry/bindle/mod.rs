@@ -16,6 +16,7 @@ mod pull;
 mod push;
 mod same;
 mod sign;
+mod stamp;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -41,6 +43,7 @@ use sign::SigningKey;
 pub struct BindleRegistry {
     api: Api,
     signing_key: Option<SigningKey>,
+    clock: fn() -> Timestamp,
 }
 
 /// Why a push failed.
@@ -144,7 +147,8 @@ impl BindleRegistry {
             Some(path) => Some(SigningKey::read(path).await?),
             None => None,
         };
-        Ok(BindleRegistry { api: Api::new(base, client, login.as_ref().map(basic)), signing_key })
+        let api = Api::new(base, client, login.as_ref().map(basic));
+        Ok(BindleRegistry { api, signing_key, clock: Timestamp::now })
     }
 
     /// Uploads what the server lacks of the package and returns how much that was.
@@ -159,6 +163,7 @@ impl BindleRegistry {
     ) -> Result<Uploaded, RegistryError> {
         let Description::Bindle(invoice) = &package.description else { return Err(RegistryError::NotABindle) };
         let mut invoice = invoice.clone();
+        stamp::stamp(&mut invoice, (self.clock)());
         if let Some(key) = &self.signing_key {
             key.sign(&mut invoice).map_err(|source| RegistryError::SigningKey { source })?;
         }

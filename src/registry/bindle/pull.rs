@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, Found, retrying};
+use super::stamp::unstamp;
 use super::{BindleRegistry, RegistryError};
 use crate::event::{Direction, Event, Reporter};
 use crate::package::{Package, PackageId, bindle_files, reopen_bindle};
@@ -43,7 +44,7 @@ struct Pull<'a> {
 impl Pull<'_> {
     async fn run(&self) -> Result<Package, RegistryError> {
         let id = self.id.clone();
-        let invoice = match self.api.invoice(self.id, self.reporter).await? {
+        let mut invoice = match self.api.invoice(self.id, self.reporter).await? {
             Found::Invoice(invoice) => *invoice,
             Found::Yanked => return Err(RegistryError::Yanked { id }),
             Found::Nothing(_) => return Err(RegistryError::Absent { id }),
@@ -52,6 +53,8 @@ impl Pull<'_> {
             0 => {}
             count => return Err(RegistryError::Incomplete { id, count }),
         }
+        // Where it goes it is made anew.
+        unstamp(&mut invoice);
         let unusable = |source| RegistryError::Unusable { id: self.id.clone(), source };
         let labels = bindle_files(&invoice).map_err(unusable)?;
         let mut downloads = Vec::new();

@@ -1,9 +1,11 @@
 //! Is the bindle that the server has the one that we would create?
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use bindle::{Condition, Group, Invoice, Parcel};
+
+use super::stamp::unstamp;
 
 /// Whether two invoices describe the same content: name, version, description, authors, groups and parcels, in any
 /// order. Signatures do not count: the server adds its own, and ours carry the time.
@@ -11,9 +13,16 @@ pub(super) fn same_content(one: &Invoice, other: &Invoice) -> bool {
     one.bindle.id == other.bindle.id
         && one.bindle.description == other.bindle.description
         && list(&one.bindle.authors) == list(&other.bindle.authors)
-        && one.annotations.clone().unwrap_or_default() == other.annotations.clone().unwrap_or_default()
+        && annotations(one) == annotations(other)
         && counted(list(&one.group).iter().map(group)) == counted(list(&other.group).iter().map(group))
         && counted(list(&one.parcel).iter().map(parcel)) == counted(list(&other.parcel).iter().map(parcel))
+}
+
+/// All but the one that says when it was made.
+fn annotations(invoice: &Invoice) -> Option<BTreeMap<String, String>> {
+    let mut invoice = Invoice { parcel: None, group: None, ..invoice.clone() };
+    unstamp(&mut invoice);
+    invoice.annotations
 }
 
 /// An absent list is an empty one.
@@ -94,6 +103,9 @@ mod tests {
             invoice(&signed),
             turned,
             invoice(&SHOP.replace("size = 8", "size = 8\n[parcel.conditions]")),
+            invoice(
+                &SHOP.replace("[bindle]", "[annotations]\n\"spin-deploy/made\" = \"2026-08-01T09:30:00Z\"\n[bindle]"),
+            ),
             invoice(&SHOP.replace(r#"["files-api", "files-web"]"#, r#"["files-web", "files-api"]"#)),
             invoice(&SHOP.replace("name = \"files-api\"", "name = \"files-api\"\nrequired = false")),
         ] {
@@ -106,6 +118,7 @@ mod tests {
     fn what_counts() {
         let shop = invoice(SHOP);
         for (from, to) in [
+            ("[bindle]", "[annotations]\na = \"b\"\n[bindle]"),
             ("name = \"shop\"", "name = \"shop2\""),
             ("s3f9a", "s3f9b"),
             ("A shop", "Another shop"),

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
 use semver::Version;
 
 use super::HippoTarget;
@@ -29,15 +28,15 @@ impl History for HippoTarget {
         let active = active.and_then(|channel| channel.active_revision_number.clone());
         let versions = self.registered(cx, &found, &operation()).await?;
         let kept = self.kept(cx, &found.storage_id, &versions, &operation()).await?;
-        let released = versions.into_iter().map(|version| Released {
+        let released = newest_first(versions.into_iter().collect(), &kept).into_iter().map(|version| Released {
             id: ReleaseId(version.clone()),
-            created: kept.get(&version).and_then(|kept| kept.created),
+            created: kept.get(&version).and_then(|kept| kept.created.or(kept.stamped)),
             active: active.as_ref() == Some(&version),
             channels: channels_of(&found, &version),
             gone: kept.get(&version).is_none_or(|kept| kept.yanked),
             version,
         });
-        Ok(newest_first(released.collect()))
+        Ok(released.collect())
     }
 
     async fn rollback(&self, cx: &Context, app: &AppName, to: &ReleaseId) -> Result<Release, TargetError> {
@@ -116,7 +115,9 @@ impl HippoTarget {
         });
         let looks: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await.map_err(failed)?;
         let there = looks.into_iter().filter(|(_, there)| *there);
-        kept.extend(there.map(|(id, _)| (id.version.to_string(), Kept { created: None, yanked: false })));
+        kept.extend(
+            there.map(|(id, _)| (id.version.to_string(), Kept { created: None, stamped: None, yanked: false })),
+        );
         Ok(kept)
     }
 }
@@ -131,39 +132,44 @@ fn channels_of(app: &App, version: &str) -> Vec<String> {
     having.map(|channel| channel.name.clone()).collect()
 }
 
-/// By the time at which the bindle was made; those of which that is not known come last, the highest version first.
-fn newest_first(mut releases: Vec<Released>) -> Vec<Released> {
-    type Order = Reverse<(Option<Timestamp>, Option<Version>, String)>;
-    let order = |release: &Released| -> Order {
-        Reverse((release.created, release.version.parse().ok(), release.version.clone()))
-    };
-    releases.sort_by_cached_key(order);
-    releases
+/// By the time at which the bindle was made, first of all by the server's clock; those of which that is not known come
+/// last, the highest version first.
+fn newest_first(mut versions: Vec<String>, kept: &BTreeMap<String, Kept>) -> Vec<String> {
+    versions.sort_by_cached_key(|version| {
+        let made = kept.get(version).map(|kept| (kept.created.or(kept.stamped), kept.stamped));
+        Reverse((made, version.parse::<Version>().ok(), version.clone()))
+    });
+    versions
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
     fn the_newest_comes_first_and_what_nobody_dates_last() {
-        let release = |version: &str, created: Option<i64>| Released {
-            id: ReleaseId(version.to_owned()),
-            version: version.to_owned(),
-            created: created.map(|second| Timestamp::from_second(second).unwrap()),
-            active: false,
-            channels: Vec::new(),
-            gone: false,
+        let time = |second: i64| Timestamp::from_millisecond(second).unwrap();
+        let kept = |created: Option<i64>, stamped: Option<i64>| Kept {
+            created: created.map(time),
+            stamped: stamped.map(time),
+            yanked: false,
         };
-        let releases = vec![
-            release("1.10.0", None),
-            release("1.9.0", None),
-            release("1.2.0+sa", Some(20)),
-            release("2.0.0", Some(10)),
-            release("odd", None),
-            release("1.2.0+sb", Some(30)),
-        ];
-        let order: Vec<String> = newest_first(releases).into_iter().map(|release| release.version).collect();
-        assert_eq!(order, ["1.2.0+sb", "1.2.0+sa", "2.0.0", "1.10.0", "1.9.0", "odd"]);
+        let kept: BTreeMap<String, Kept> = [
+            ("1.9.0", kept(None, None)),
+            ("1.2.0+sa", kept(Some(20_000), Some(20_100))),
+            ("1.2.0+sb", kept(Some(20_000), Some(20_200))),
+            ("1.2.0+sc", kept(Some(30_000), Some(100))),
+            ("2.0.0", kept(Some(10_000), None)),
+            ("1.0.0", kept(None, Some(9_000))),
+        ]
+        .map(|(version, kept)| (version.to_owned(), kept))
+        .into();
+        let versions = ["1.10.0", "odd"].into_iter().chain(kept.keys().map(String::as_str)).map(str::to_owned);
+        assert_eq!(
+            newest_first(versions.collect(), &kept),
+            ["1.2.0+sc", "1.2.0+sb", "1.2.0+sa", "2.0.0", "1.0.0", "1.9.0", "1.10.0", "odd"]
+        );
     }
 }

@@ -50,6 +50,10 @@ impl LogReader for Reader<'_> {
             None => (now.last(self.query.count), false),
             Some(seen) => now.since(seen),
         };
+        // Nomad keeps what the job of a channel that is gone has written, and Hippo does not look whether there is one.
+        if self.seen.is_some() && lines.is_empty() {
+            self.look_for_channel(cx).await?;
+        }
         self.seen = Some(now);
         let lines = lines.into_iter().map(|line| LogLine::bare(cut(&line))).collect();
         Ok(LogBatch { lines, gap: gap.then(|| ANEW.to_owned()) })
@@ -57,6 +61,14 @@ impl LogReader for Reader<'_> {
 }
 
 impl Reader<'_> {
+    /// Fails where the channel is gone.
+    async fn look_for_channel(&self, cx: &Context) -> Result<(), TargetError> {
+        let Some(id) = &self.channel else { return Ok(()) };
+        let hippo = &self.target.hippo;
+        let operation = || format!("read the logs of app {}", self.app);
+        hippo.channel(cx, id).await.map(drop).map_err(|error| hippo.fail(operation(), error))
+    }
+
     /// The whole log.
     async fn lines(&mut self, cx: &Context) -> Result<Vec<String>, TargetError> {
         let Reader { target, app, channel, .. } = self;

@@ -194,8 +194,14 @@ impl HippoTarget {
             Some(Sight::Version(version)) => version.clone(),
             _ => channel.version.clone()?,
         };
-        let url = channel.record.as_ref().and_then(|record| self.app_url.of(&record.domain));
-        Some(Release { id: ReleaseId(version.clone()), version, url: url.as_ref().map(plain), changes: Vec::new() })
+        let domain = channel.record.as_ref().map(|record| record.domain.as_str());
+        Some(self.release_of(&version, domain.unwrap_or_default()))
+    }
+
+    /// A version that is live, or should be, in a channel of that domain.
+    fn release_of(&self, version: &str, domain: &str) -> Release {
+        let url = self.app_url.of(domain).as_ref().map(plain);
+        Release { id: ReleaseId(version.to_owned()), version: version.to_owned(), url, changes: Vec::new() }
     }
 
     /// The channel of an application and the name of its package, whatever that is; `None`: there is no such app or

@@ -26,6 +26,7 @@ impl HippoTarget {
             status.phase = Phase::Failed;
         }
         status.detail = Some(describe(job, recorded.as_deref(), status.detail));
+        status.release = recorded.map(|version| self.release_of(&version, &channel.domain));
         Ok(status)
     }
 

@@ -59,6 +59,21 @@ pub struct AppStatus {
     /// Whether that passes by itself: it is being started, or closed.
     #[serde(default)]
     pub passing: bool,
+    /// What kind of problem it is.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+}
+
+/// What keeps an application from answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its package is not there, or damaged.
+    Package,
+    /// It cannot be started.
+    Application,
+    /// Its port is not ours.
+    Port,
 }
 
 /// Why the server did not do it.

@@ -1,4 +1,10 @@
-//! The client's half: what a deploy asks of this machine.
+//! The client's half: what a deploy asks of this machine. The files below it are the optional powers, and the status.
+
+mod history;
+mod logs;
+mod removal;
+mod retrieval;
+mod status;
 
 use std::sync::Arc;
 
@@ -9,18 +15,16 @@ use super::client::{Client, ControlError};
 use super::config::Config;
 use super::control::{AppStatus, MakeLive, ServerInfo};
 use super::launch::{self, Sleep};
-use super::lock::{LockError, ServerLock};
 use super::paths::Paths;
 use super::publish::{PublishError, publish};
 use super::record::{Record, ReleaseRecord};
 use super::store::{Store, StoreError};
-use super::{engine, fault, logs, names, readiness, serve};
-use crate::event::Event;
+use super::{engine, fault, names, serve};
+use crate::event::{Event, Uploaded};
 use crate::package::{Description, Format, Package};
 use crate::target::{
-    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, LogBatch, LogFilters,
-    LogLine, LogQuery, LogReader, Logs, Look, Phase, Plan, Proof, Release, ReleaseId, Released, Removal, Scope, Status,
-    Target, TargetError, TargetInfo,
+    AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, Logs, Look, Missing, Plan, Release,
+    ReleaseId, Removal, Retrieval, Status, Target, TargetError, TargetInfo,
 };
 use crate::{http, targets};
 
@@ -128,51 +132,6 @@ impl Local {
         cx.report(Event::Note { message: format!("started a server (process {}), log {}", info.pid, log.display()) });
         Ok(())
     }
-
-    /// What the server says of an application, or, without one, what is recorded.
-    async fn full_status(&self, app: &AppName) -> Result<Status, TargetError> {
-        match self.client.app(&app.0).await {
-            Ok(Some(status)) => Ok(judge(&status)),
-            Ok(None) => Ok(absent()),
-            Err(ControlError::NotRunning) => Ok(match self.record(app).await? {
-                None => absent(),
-                Some(_) => Status {
-                    detail: Some("no server is running; start it: `spin-deploy serve`".to_owned()),
-                    ..Status::new(Phase::Pending)
-                },
-            }),
-            Err(error) => Err(fault::of_question(error, format!("ask the server for {app}"))),
-        }
-    }
-
-    /// Whether that release answers. The server is asked first: at the application's address something else could answer
-    /// in its name.
-    async fn quick_status(&self, app: &AppName, release: &Release) -> Result<Status, TargetError> {
-        let Ok(Some(found)) = self.client.app(&app.0).await else { return self.full_status(app).await };
-        let current = found.record.current();
-        // Ids begin anew when an application was removed in between.
-        if (current.id.to_string(), &current.version) != (release.id.0.clone(), &release.version) {
-            return Ok(replaced(current));
-        }
-        let status = judge(&found);
-        match status.phase {
-            Phase::Ready(_) => Ok(readiness::look(&self.http, &found.url, &app.0, release).await),
-            _ => Ok(status),
-        }
-    }
-
-    /// Removes an application without a server, which must not be started meanwhile. `None`: one has been started.
-    async fn forget(&self, app: &AppName, operation: &str) -> Result<Option<()>, TargetError> {
-        let _lock = match ServerLock::acquire(&self.paths) {
-            Ok(lock) => lock,
-            Err(LockError::Held { .. }) => return Ok(None),
-            Err(LockError::Paths(error)) => return Err(fault::of_paths(error, operation)),
-            Err(error) => return Err(TargetError::new(ErrorKind::InvalidConfig, operation).because(error)),
-        };
-        let name = app.0.clone();
-        self.with_store(operation, move |store| store.forget(&name)).await?;
-        Ok(Some(()))
-    }
 }
 
 #[async_trait::async_trait]
@@ -202,6 +161,17 @@ impl Target for Local {
         let (state, url) = self.observe(app).await?;
         let current = state.record.as_ref().map(|record| release(record.current(), url, Vec::new()));
         Ok(Plan { changes: changes::changes(&state, &wish), current })
+    }
+
+    async fn missing(&self, _cx: &Context, package: &Package, _plan: &Plan) -> Result<Missing, TargetError> {
+        let blobs = package.blobs.clone();
+        // Where nothing was ever stored, nothing is made either.
+        let lacking = match self.paths.apps().is_dir() {
+            true => self.with_store("look at what is stored", move |store| store.lacking(blobs)).await?,
+            false => blobs,
+        };
+        let upload = Uploaded { files: lacking.len() as u64, bytes: lacking.iter().map(|blob| blob.size).sum() };
+        Ok(Missing { upload, certain: true })
     }
 
     async fn publish(&self, cx: &Context, package: &Package) -> Result<Artifact, TargetError> {
@@ -257,100 +227,9 @@ impl Target for Local {
     fn removal(&self) -> Option<&dyn Removal> {
         Some(self)
     }
-}
 
-impl Logs for Local {
-    fn filters(&self) -> LogFilters {
-        LogFilters { since: true, component: true }
-    }
-
-    fn open<'a>(&'a self, app: &AppName, query: LogQuery) -> Box<dyn LogReader + 'a> {
-        Box::new(Reader { target: self, app: app.clone(), query })
-    }
-}
-
-/// Reads an application's log files.
-struct Reader<'a> {
-    target: &'a Local,
-    app: AppName,
-    query: LogQuery,
-}
-
-#[async_trait::async_trait]
-impl LogReader for Reader<'_> {
-    async fn read(&mut self, _cx: &Context) -> Result<LogBatch, TargetError> {
-        let operation = format!("read the log of {}", self.app);
-        if self.target.record(&self.app).await?.is_none() {
-            return Err(unknown(&self.app, operation));
-        }
-        let directory = self.target.paths.logs(&self.app.0);
-        let count = self.query.count.unwrap_or(usize::MAX);
-        let tail = tokio::task::spawn_blocking(move || logs::tail(&directory, count)).await;
-        let tail = tail.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        let tail = tail.map_err(|error| TargetError::new(ErrorKind::InvalidConfig, operation).because(error))?;
-        Ok(LogBatch { lines: tail.into_iter().map(LogLine::bare).collect(), gap: None })
-    }
-}
-
-#[async_trait::async_trait]
-impl History for Local {
-    async fn releases(&self, _cx: &Context, app: &AppName) -> Result<Vec<Released>, TargetError> {
-        let Some(record) = self.record(app).await? else {
-            return Err(unknown(app, format!("list the releases of {app}")));
-        };
-        let released = |release: &ReleaseRecord| Released {
-            id: ReleaseId(release.id.to_string()),
-            version: release.version.clone(),
-            created: Some(release.created),
-            active: release.id == record.current,
-            channels: Vec::new(),
-            gone: false,
-        };
-        Ok(record.releases.iter().rev().map(released).collect())
-    }
-
-    async fn rollback(&self, cx: &Context, app: &AppName, to: &ReleaseId) -> Result<Release, TargetError> {
-        let operation = format!("go back to release {to} of {app}");
-        if cx.cancel.is_cancelled() {
-            return Err(fault::cancelled(operation));
-        }
-        let (before, _) = self.observe(app).await?;
-        let Some(record) = &before.record else { return Err(unknown(app, operation)) };
-        let Some(wanted) = record.releases.iter().find(|release| release.id.to_string() == to.0) else {
-            return Err(TargetError::new(ErrorKind::NotFound, operation)
-                .because(anyhow!("it is not among the releases that are remembered")));
-        };
-        self.server(cx).await?;
-        let live = self.client.roll_back(&app.0, wanted.id).await;
-        let live = answering(live.map_err(|error| fault::of_order(error, &operation))?, &operation)?;
-        let wish = Wish { app: app.0.clone(), version: wanted.version.clone(), document: wanted.document.clone() };
-        Ok(release(live.record.current(), Some(live.url.clone()), rolled_back(&before, &wish, wanted.id)))
-    }
-}
-
-#[async_trait::async_trait]
-impl Removal for Local {
-    fn has_channels(&self) -> bool {
-        false
-    }
-
-    async fn doomed(&self, _cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
-        let (state, _) = self.observe(app).await?;
-        Ok(state.record.as_ref().map(removed).unwrap_or_default())
-    }
-
-    async fn destroy(&self, cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
-        let operation = format!("remove {app}");
-        if cx.cancel.is_cancelled() {
-            return Err(fault::cancelled(operation));
-        }
-        let (before, _) = self.observe(app).await?;
-        let Some(record) = before.record else { return Ok(Vec::new()) };
-        if !before.server && self.forget(app, &operation).await?.is_some() {
-            return Ok(removed(&record));
-        }
-        self.client.remove(&app.0).await.map_err(|error| fault::of_order(error, operation))?;
-        Ok(removed(&record))
+    fn retrieval(&self) -> Option<&dyn Retrieval> {
+        Some(self)
     }
 }
 
@@ -369,24 +248,6 @@ fn release(record: &ReleaseRecord, url: Option<String>, changes: Vec<Change>) ->
     Release { id: ReleaseId(record.id.to_string()), version: record.version.clone(), url, changes }
 }
 
-/// Where an application stands, as the server has it.
-fn judge(status: &AppStatus) -> Status {
-    let version_of = |id| status.record.releases.iter().find(|release| release.id == id);
-    let version = status.serving.and_then(version_of).map(|release| release.version.clone());
-    let phase = match status.serving == Some(status.record.current) {
-        true => Phase::Ready(Proof::Version),
-        false if status.passing => Phase::Progressing,
-        false => Phase::Failed,
-    };
-    Status { version, detail: status.problem.clone(), ..Status::new(phase) }
-}
-
-/// Another release was made live meanwhile.
-fn replaced(by: &ReleaseRecord) -> Status {
-    let detail = format!("release {} ({}) was made live meanwhile", by.id, by.version);
-    Status { version: Some(by.version.clone()), detail: Some(detail), ..Status::new(Phase::Replaced) }
-}
-
 /// Refuses what is recorded, and does not answer: its port may be taken by another program.
 fn answering(status: AppStatus, operation: &str) -> Result<AppStatus, TargetError> {
     if status.serving == Some(status.record.current) {
@@ -398,29 +259,8 @@ fn answering(status: AppStatus, operation: &str) -> Result<AppStatus, TargetErro
     ))
 }
 
-fn absent() -> Status {
-    Status::new(Phase::Absent)
-}
-
 fn unknown(app: &AppName, operation: String) -> TargetError {
     TargetError::new(ErrorKind::NotFound, operation).because(anyhow!("there is no application {app} on this machine"))
-}
-
-/// What a rollback does: what a release of that content would do, but for the release, which exists.
-fn rolled_back(before: &State, wish: &Wish, id: u64) -> Vec<Change> {
-    let is_release = |change: &Change| change.subject.starts_with("release ");
-    let others = changes::changes(before, wish).into_iter().filter(|change| !is_release(change));
-    let action = match before.serving == Some(id) {
-        true => Action::Keep,
-        false => Action::Update,
-    };
-    let detail = (action == Action::Update).then(|| wish.version.clone());
-    others.chain([Change { action, subject: format!("release {id}"), detail }]).collect()
-}
-
-fn removed(record: &Record) -> Vec<Change> {
-    let detail = format!("{} releases, key-value stores, logs", record.releases.len());
-    vec![Change { action: Action::Remove, subject: format!("application {}", record.app), detail: Some(detail) }]
 }
 
 /// What to say of a server that another version of this program runs.

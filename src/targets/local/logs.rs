@@ -3,7 +3,8 @@
 //! A line is `<time> <out|err> <text>`. The crate `file-rotate` panics where its directory cannot be made or a file
 //! was moved, and drops lines in silence where a file cannot be opened, hence the few lines here.
 
-use std::collections::{BTreeSet, BinaryHeap};
+mod read;
+
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -12,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use rev_lines::RawRevLines;
 
 use super::paths::{escaped, private_dir, unescaped};
+pub use read::{Bookmarks, Line, components, last, next};
 
 /// The longest line, in bytes as the component wrote them; the rest of a longer one follows as a line of its own.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -213,74 +214,6 @@ fn numbered(path: &Path, number: usize) -> PathBuf {
     path.into()
 }
 
-/// The last `count` lines of all components whose logs are in that directory, oldest first, each as
-/// `<time> <component> <text>`. Reads from the ends of the files and holds little more than it returns; blocking. A
-/// directory that is not there has no lines.
-pub fn tail(dir: &Path, count: usize) -> io::Result<Vec<String>> {
-    let mut sources = Vec::new();
-    for component in components(dir)? {
-        sources.push(Source { lines: newest_first(&file_of(dir, &component))?, component });
-    }
-    let mut heads = BinaryHeap::new();
-    for (index, source) in sources.iter_mut().enumerate() {
-        heads.extend(source.next()?.map(|(time, text)| (time, index, text)));
-    }
-    let mut lines = Vec::new();
-    while lines.len() < count
-        && let Some((time, index, text)) = heads.pop()
-    {
-        let source = &mut sources[index];
-        lines.push(format!("{time} {} {text}", Escaped(&source.component)));
-        heads.extend(source.next()?.map(|(time, text)| (time, index, text)));
-    }
-    lines.reverse();
-    Ok(lines)
-}
-
-/// The components that have logs, by id.
-fn components(dir: &Path) -> io::Result<BTreeSet<String>> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        entries => entries?,
-    };
-    let names = entries.map(|entry| Ok(component_of(&entry?.file_name().to_string_lossy())));
-    names.filter_map(Result::transpose).collect()
-}
-
-/// The lines of one component, newest first.
-struct Source {
-    component: String,
-    lines: Box<dyn Iterator<Item = io::Result<Vec<u8>>>>,
-}
-
-impl Source {
-    /// The time and the text of the next line; passes over what is no line of a log.
-    fn next(&mut self) -> io::Result<Option<(String, String)>> {
-        for line in &mut self.lines {
-            let line = line?;
-            let line = String::from_utf8_lossy(&line);
-            let mut parts = line.splitn(3, ' ');
-            if let (Some(time), Some(_stream), Some(text)) = (parts.next(), parts.next(), parts.next()) {
-                return Ok(Some((time.to_owned(), text.to_owned())));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// The lines of a log from its end, old files included. All files are opened now: one that is rotated away later is
-/// read all the same.
-fn newest_first(path: &Path) -> io::Result<Box<dyn Iterator<Item = io::Result<Vec<u8>>>>> {
-    let mut files = Vec::new();
-    for number in 0..=OLD_FILES {
-        match File::open(numbered(path, number)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            file => files.push(file?),
-        }
-    }
-    Ok(Box::new(files.into_iter().flat_map(RawRevLines::new)))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -432,57 +365,5 @@ mod tests {
         }
         assert!(!file(OLD_FILES + 1).exists());
         assert_eq!(read(&dir, "hello").len(), TIME.len() + " out round 6\n".len());
-    }
-
-    #[test]
-    fn a_tail_merges_all_components_by_time_and_reads_old_files() {
-        let (_app, dir) = logs();
-        fs::create_dir(&dir).unwrap();
-        let write = |component: &str, number, seconds: &[u32]| {
-            let lines: String = seconds.iter().map(|s| format!("2026-11-24T00:00:{s:02}.000Z out at {s}\n")).collect();
-            fs::write(numbered(&file_of(&dir, component), number), lines).unwrap();
-        };
-        write("web", 2, &[1, 2]);
-        write("web", 1, &[5, 6]);
-        write("web", 0, &[9]);
-        write("a.log.1/../b c", 0, &[3, 7]);
-        // A death between two steps of a rotation.
-        write("api", 1, &[4, 8]);
-        fs::write(dir.join("notes.txt"), "2026-11-24T00:00:09.000Z out no log\n").unwrap();
-        fs::write(dir.join("odd.log"), "\nno-line\n\u{0}\n").unwrap();
-
-        let line = |second: u32, component: &str| format!("2026-11-24T00:00:{second:02}.000Z {component} at {second}");
-        let other = "a.log.1/../b c";
-        let all = [
-            line(1, "web"),
-            line(2, "web"),
-            line(3, other),
-            line(4, "api"),
-            line(5, "web"),
-            line(6, "web"),
-            line(7, other),
-            line(8, "api"),
-            line(9, "web"),
-        ];
-        for count in [0, 1, 4, 9, 10, usize::MAX] {
-            assert_eq!(tail(&dir, count).unwrap(), all[9_usize.saturating_sub(count)..], "{count}");
-        }
-    }
-
-    #[test]
-    fn a_tail_of_equal_times_keeps_the_order_of_a_component() {
-        let (_app, dir) = logs();
-        let log = open(&dir, "hello");
-        log.write(Stream::Out, b"one two\n\n three");
-        open(&dir, "other").write(Stream::Err, b"four");
-        let lines = ["hello one two", "hello ", "hello  three", "other four"].map(|line| format!("{TIME} {line}"));
-        assert_eq!(tail(&dir, 9).unwrap(), lines);
-        assert_eq!(tail(&dir, 2).unwrap(), lines[2..]);
-    }
-
-    #[test]
-    fn where_nothing_was_logged_there_are_no_lines() {
-        let (_app, dir) = logs();
-        assert_eq!(tail(&dir, 5).unwrap(), [""; 0]);
     }
 }

@@ -20,6 +20,9 @@ pub struct Record {
     pub current: u64,
     /// The last [`KEPT_RELEASES`], oldest first, the current one among them; ids grow and are never used twice.
     pub releases: Vec<ReleaseRecord>,
+    /// When somebody went back to the current release; `None`: it is the one that was made last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub went_back: Option<Timestamp>,
 }
 
 /// One release.
@@ -44,6 +47,8 @@ struct Unchecked {
     port: u16,
     current: u64,
     releases: Vec<ReleaseRecord>,
+    #[serde(default)]
+    went_back: Option<Timestamp>,
 }
 
 /// What is wrong with a record. Shows nothing of what it holds.
@@ -75,7 +80,7 @@ impl TryFrom<Unchecked> for Record {
     type Error = RecordError;
 
     fn try_from(unchecked: Unchecked) -> Result<Record, RecordError> {
-        let Unchecked { app, port, current, releases } = unchecked;
+        let Unchecked { app, port, current, releases, went_back } = unchecked;
         if !releases.iter().any(|release| release.id == current) {
             return Err(RecordError::NoCurrent);
         }
@@ -85,7 +90,7 @@ impl TryFrom<Unchecked> for Record {
         if let Some(release) = releases.iter().find(|release| !is_sha256(&release.document)) {
             return Err(RecordError::Document(release.id));
         }
-        Ok(Record { app, port, current, releases })
+        Ok(Record { app, port, current, releases, went_back })
     }
 }
 
@@ -93,7 +98,7 @@ impl Record {
     /// An application with its first release.
     pub fn first(app: &str, port: u16, version: &str, document: &str, now: Timestamp) -> Record {
         let release = ReleaseRecord { id: 1, version: version.into(), document: document.into(), created: now };
-        Record { app: app.into(), port, current: 1, releases: vec![release] }
+        Record { app: app.into(), port, current: 1, releases: vec![release], went_back: None }
     }
 
     /// Reads the JSON of that application's record.
@@ -113,6 +118,7 @@ impl Record {
         }
         let id = self.next_id();
         self.current = id;
+        self.went_back = None;
         self.releases.push(ReleaseRecord { id, version: version.into(), document: document.into(), created: now });
         // Never the current one: that is the last.
         self.releases.drain(..self.releases.len().saturating_sub(KEPT_RELEASES));
@@ -120,12 +126,20 @@ impl Record {
     }
 
     /// The record once that release is live again; `None` where it is not remembered. It keeps its id, and none is
-    /// forgotten.
-    pub fn rolled_back(mut self, id: u64) -> Option<Record> {
+    /// forgotten. The current one again changes nothing.
+    pub fn rolled_back(mut self, id: u64, now: Timestamp) -> Option<Record> {
         self.releases.iter().any(|release| release.id == id).then(|| {
-            self.current = id;
+            if self.current != id {
+                self.current = id;
+                self.went_back = Some(now);
+            }
             self
         })
+    }
+
+    /// Since when the current release is the current one.
+    pub fn since(&self) -> Timestamp {
+        self.went_back.unwrap_or(self.current().created)
     }
 
     /// The release that is, or should be, live.
@@ -181,16 +195,16 @@ mod tests {
 
     #[test]
     fn a_rollback_makes_no_new_id_and_the_next_release_does_not_reuse_one() {
-        let record = first().with_release("2", &document(2), NOW).rolled_back(1).unwrap();
+        let record = first().with_release("2", &document(2), NOW).rolled_back(1, NOW).unwrap();
         assert_eq!((ids(&record), record.current().id), (vec![1, 2], 1));
-        assert_eq!(record.clone().rolled_back(1), Some(record.clone()));
-        assert_eq!(record.clone().rolled_back(7), None);
+        assert_eq!(record.clone().rolled_back(1, NOW), Some(record.clone()));
+        assert_eq!(record.clone().rolled_back(7, NOW), None);
         assert_eq!(record.with_release("3", &document(3), NOW).current, 3);
     }
 
     #[test]
     fn what_was_written_can_be_read() {
-        let record = first().with_release("2", &document(2), NOW).rolled_back(1).unwrap();
+        let record = first().with_release("2", &document(2), NOW).rolled_back(1, NOW).unwrap();
         let json = serde_json::to_vec(&record).unwrap();
         assert_eq!(Record::parse("shop", &json), Ok(record.clone()));
         assert_eq!(serde_json::from_slice::<Record>(&json).unwrap(), record);
@@ -246,7 +260,7 @@ mod tests {
                         prop_assert!(record.current > used);
                         used = record.current;
                     }
-                } else if let Some(back) = record.clone().rolled_back(u64::from(n)) {
+                } else if let Some(back) = record.clone().rolled_back(u64::from(n), NOW) {
                     prop_assert_eq!(ids(&back), ids(&before));
                     record = back;
                 }

@@ -104,6 +104,7 @@ pub fn status(serving: Option<u64>, problem: Option<&str>) -> AppStatus {
         serving,
         problem: problem.map(str::to_owned),
         passing: false,
+        cause: None,
     }
 }
 

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,6 +138,21 @@ impl<T> Doing<T> for io::Result<T> {
     }
 }
 
+/// Copies a file, and gives the SHA-256 of what was copied.
+fn copy_hashed(from: &Path, to: &Path) -> io::Result<String> {
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 256 * 1024]);
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(format!("{:x}", hasher.finalize())),
+            count => {
+                hasher.update(&buffer[..count]);
+                to.write_all(&buffer[..count])?;
+            }
+        }
+    }
+}
+
 /// What is not there is `None`; every other failure stays one.
 fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
@@ -177,6 +192,33 @@ impl Store {
     /// Where the blob of that digest is, if it is there.
     pub fn blob(&self, sha256: &str) -> PathBuf {
         self.paths.blobs().join(sha256)
+    }
+
+    /// Those of these blobs that are not there.
+    pub fn lacking(&self, mut blobs: Vec<Blob>) -> Result<Vec<Blob>, StoreError> {
+        blobs.retain(|blob| !holds(&self.blob(&blob.sha256), blob.size));
+        Ok(blobs)
+    }
+
+    /// Copies a document and everything that it names into a directory, each file under its digest and checked against
+    /// it.
+    pub fn copy_package(&self, document: &str, into: &Path) -> Result<(), StoreError> {
+        let lacks = |name: &str| StoreError::Missing { name: name.to_owned() };
+        let found = self.document(document)?.ok_or_else(|| lacks("its document"))?;
+        let digests = found.files().map(|file| file.sha256.as_str()).chain([document]);
+        for sha256 in digests.collect::<BTreeSet<_>>() {
+            let (from, to) = (self.blob(sha256), into.join(sha256));
+            let copied = if_there(copy_hashed(&from, &to)).doing("copy", &from)?;
+            match copied {
+                Some(found) if found == sha256 => {}
+                Some(_) => {
+                    let why = "is damaged: remove it and deploy the application again".to_owned();
+                    return Err(StoreError::DamagedDocument { path: from, why });
+                }
+                None => return Err(lacks(sha256)),
+            }
+        }
+        Ok(())
     }
 
     /// The names, for people, of the files that a document needs and the store does not have.

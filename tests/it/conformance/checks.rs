@@ -9,12 +9,12 @@ use super::Place;
 use crate::support::app::App;
 use crate::support::recorder::context;
 
-fn name(app: &App) -> AppName {
+pub fn name(app: &App) -> AppName {
     AppName(app.name().to_owned())
 }
 
 /// Publishes and releases with one handle.
-async fn deploy(target: &dyn Target, place: &dyn Place, app: &App) -> Release {
+pub async fn deploy(target: &dyn Target, place: &dyn Place, app: &App) -> Release {
     let (cx, _) = context();
     let artifact = target.publish(&cx, &place.package(app)).await.expect("publishing works");
     let release = target.release(&cx, &name(app), &artifact).await.expect("releasing works");
@@ -23,7 +23,7 @@ async fn deploy(target: &dyn Target, place: &dyn Place, app: &App) -> Release {
 }
 
 /// Looks until the release answers.
-async fn settle(target: &dyn Target, app: &App, release: &Release) {
+pub async fn settle(target: &dyn Target, app: &App, release: &Release) {
     let (cx, _) = context();
     for _ in 0..200 {
         let status = target.status(&cx, &name(app), Look::Quick(release)).await.expect("status works");

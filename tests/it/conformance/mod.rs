@@ -2,6 +2,7 @@
 //!
 //! A driver joins with one line in [`drivers`]: a [`Place`] that makes targets and can say, from outside, what runs.
 
+mod after;
 mod checks;
 mod places;
 
@@ -25,6 +26,12 @@ pub trait Place: Send + Sync {
 
     /// Everything that is stored at the place, to be compared: reading must not change it.
     async fn contents(&self) -> String;
+
+    /// Lets the application write lines.
+    async fn write_log(&self, app: &AppName, lines: &[&str]);
+
+    /// Takes a package away behind the target's back; `None`: that cannot happen here.
+    async fn lose(&self, package: &Package) -> Option<()>;
 
     /// What the driver's format makes of an application.
     fn package(&self, app: &crate::support::app::App) -> Package {
@@ -53,16 +60,16 @@ impl Verdict for Option<()> {
 
 /// Every driver, every check, and the table that says so (`cargo test conformance -- --nocapture`).
 macro_rules! conformance {
-    ($($check:ident),+ $(,)?) => {
+    ($($file:ident::$check:ident),+ $(,)?) => {
         #[tokio::test]
         async fn conformance() {
             let mut failed = Vec::new();
-            println!("{:<48}{}", "check", places::DRIVERS.join("  "));
+            println!("{:<68}{}", "check", places::DRIVERS.join("  "));
             $(
-                let mut row = format!("{:<48}", stringify!($check));
+                let mut row = format!("{:<68}", stringify!($check));
                 for driver in places::DRIVERS {
                     let place = places::open(driver).await;
-                    let check = AssertUnwindSafe(checks::$check(place.as_ref()));
+                    let check = AssertUnwindSafe($file::$check(place.as_ref()));
                     let verdict = match check.catch_unwind().await {
                         Ok(verdict) => verdict.word(),
                         Err(_) => {
@@ -80,29 +87,39 @@ macro_rules! conformance {
 }
 
 conformance! {
-    info_and_capabilities_are_plain_data,
-    check_says_that_the_place_is_there,
-    planning_changes_nothing,
-    an_empty_place_has_only_things_to_create,
-    publishing_releases_nothing,
-    publishing_again_sends_nothing,
-    a_release_runs_and_answers,
-    what_was_planned_is_what_is_applied,
-    a_second_deploy_plans_only_keep,
-    releasing_again_changes_nothing_that_runs,
-    a_new_version_takes_over,
-    an_older_version_can_be_released_again,
-    only_changed_files_are_sent,
-    applications_do_not_touch_each_other,
-    an_unknown_application_is_absent,
-    a_cancelled_run_does_nothing,
-    releases_are_remembered_newest_first,
-    rollback_makes_an_earlier_release_run,
-    rolling_back_again_changes_nothing,
-    an_unknown_release_is_not_found,
-    destroy_removes_the_application,
-    destroying_again_is_no_error,
-    logs_are_readable,
+    checks::info_and_capabilities_are_plain_data,
+    checks::check_says_that_the_place_is_there,
+    checks::planning_changes_nothing,
+    checks::an_empty_place_has_only_things_to_create,
+    checks::publishing_releases_nothing,
+    checks::publishing_again_sends_nothing,
+    checks::a_release_runs_and_answers,
+    checks::what_was_planned_is_what_is_applied,
+    checks::a_second_deploy_plans_only_keep,
+    checks::releasing_again_changes_nothing_that_runs,
+    checks::a_new_version_takes_over,
+    checks::an_older_version_can_be_released_again,
+    checks::only_changed_files_are_sent,
+    checks::applications_do_not_touch_each_other,
+    checks::an_unknown_application_is_absent,
+    checks::a_cancelled_run_does_nothing,
+    checks::releases_are_remembered_newest_first,
+    checks::rollback_makes_an_earlier_release_run,
+    checks::rolling_back_again_changes_nothing,
+    checks::an_unknown_release_is_not_found,
+    checks::destroy_removes_the_application,
+    checks::destroying_again_is_no_error,
+    checks::logs_are_readable,
+    after::a_log_is_told_once_while_it_grows,
+    after::the_log_of_what_is_not_there_is_not_found,
+    after::a_full_look_names_the_release,
+    after::what_is_doomed_is_what_is_removed,
+    after::one_channel_goes_alone_where_there_are_channels,
+    after::a_cancelled_removal_does_nothing,
+    after::nobody_goes_back_to_a_package_that_is_gone,
+    after::a_package_that_was_got_back_goes_elsewhere_as_it_is,
+    after::a_registry_says_what_it_lacks,
+    after::an_application_that_was_removed_can_be_told_from_one_that_fails,
 }
 
 /// What a target has besides deploying.

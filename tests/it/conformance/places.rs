@@ -1,11 +1,13 @@
 //! The drivers under test and their places.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use async_trait::async_trait;
 use spin_deploy::auth::{Credential, Login, Secret};
 use spin_deploy::http;
+use spin_deploy::package::{Description, Package};
 use spin_deploy::target::{AppName, Target};
 use spin_deploy::targets::{self, hippo, local};
 
@@ -61,6 +63,15 @@ impl Place for InMemory {
         let place = self.0.place();
         format!("{:?} {:?}", place.stored, place.running)
     }
+
+    async fn write_log(&self, app: &AppName, lines: &[&str]) {
+        let mut place = self.0.place();
+        place.logs.entry(app.0.clone()).or_default().extend(lines.iter().map(|line| (*line).to_owned()));
+    }
+
+    async fn lose(&self, _package: &Package) -> Option<()> {
+        None
+    }
 }
 
 struct OnHippo(Stack);
@@ -77,6 +88,15 @@ impl Place for OnHippo {
 
     async fn contents(&self) -> String {
         self.0.contents()
+    }
+
+    async fn write_log(&self, app: &AppName, lines: &[&str]) {
+        self.0.write_log(&app.0, lines);
+    }
+
+    async fn lose(&self, package: &Package) -> Option<()> {
+        self.0.yank(&package.id.to_string()).await;
+        Some(())
     }
 }
 
@@ -146,6 +166,22 @@ impl Place for OnThisMachine {
         list(&self.path("data"), &mut lines);
         lines.sort();
         lines.join("\n")
+    }
+
+    async fn write_log(&self, app: &AppName, lines: &[&str]) {
+        let directory = self.path("data/apps").join(&app.0).join("logs");
+        std::fs::create_dir_all(&directory).expect("the application is there");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("web.log"));
+        let mut file = file.expect("a log can be written");
+        for line in lines {
+            writeln!(file, "{:.3} out {line}", jiff::Timestamp::now()).expect("a log can be written");
+        }
+    }
+
+    async fn lose(&self, package: &Package) -> Option<()> {
+        let Description::Directory { document } = &package.description else { return None };
+        std::fs::remove_file(self.path("data/blobs").join(document)).expect("it was stored");
+        Some(())
     }
 }
 

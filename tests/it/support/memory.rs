@@ -239,15 +239,24 @@ impl Removal for Memory {
         false
     }
 
-    async fn doomed(&self, cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
+    async fn doomed(&self, cx: &Context, app: &AppName, scope: Scope) -> Result<Vec<Change>, TargetError> {
+        refuse_channels(scope)?;
         let place = self.called(cx, "doomed")?;
         Ok(place.running.get(&app.0).map(|version| removed(app, version)).into_iter().collect())
     }
 
-    async fn destroy(&self, cx: &Context, app: &AppName, _scope: Scope) -> Result<Vec<Change>, TargetError> {
+    async fn destroy(&self, cx: &Context, app: &AppName, scope: Scope) -> Result<Vec<Change>, TargetError> {
+        refuse_channels(scope)?;
         let mut place = self.called(cx, "destroy")?;
         place.released.remove(&app.0);
         Ok(place.running.remove(&app.0).map(|version| removed(app, &version)).into_iter().collect())
+    }
+}
+
+fn refuse_channels(scope: Scope) -> Result<(), TargetError> {
+    match scope {
+        Scope::App => Ok(()),
+        Scope::Channel => Err(TargetError::new(ErrorKind::Unsupported, "remove a channel in memory")),
     }
 }
 

@@ -56,6 +56,27 @@ impl Stack {
         self.traffic.take()
     }
 
+    /// Lets an application write further lines in its channel `spin-deploy`.
+    pub fn write_log(&self, app: &str, lines: &[&str]) {
+        let channel = self.channel(app, "spin-deploy").expect("the application is there");
+        let written = self.hippo.log(channel);
+        self.hippo.set_log(channel, &lines.iter().fold(written, |log, line| format!("{log}{line}\n")));
+    }
+
+    /// Withdraws a bindle (`name/version`) from the Bindle server for ever.
+    pub async fn yank(&self, bindle: &str) {
+        let client = reqwest::Client::builder().no_proxy().build().expect("nothing is odd about it");
+        let answer = client.delete(format!("{}/_i/{bindle}", self.bindle.url())).send().await;
+        assert!(answer.expect("the server answers").status().is_success(), "{bindle} cannot be yanked");
+    }
+
+    /// The GUID of a channel.
+    fn channel(&self, app: &str, channel: &str) -> Option<hippo::guid::Guid> {
+        let app = self.hippo.apps().into_iter().find(|row| row.name == app)?;
+        let channels = self.hippo.channels().into_iter();
+        channels.filter(|row| row.app_id == app.id && row.name == channel).map(|row| row.id).next()
+    }
+
     /// The version that really runs in the channel `spin-deploy` of the application.
     pub fn running(&self, app: &str) -> Option<String> {
         self.running_in(app, "spin-deploy")

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
+use sha2::Digest as _;
 use tokio_util::sync::CancellationToken;
 
 use super::super::stand_in::{Answers, Place, good, status};
 use super::*;
 use crate::event::{Reporter, Uploaded};
 use crate::package::{Blob, Content, PackageId};
+use crate::target::{LogBatch, LogQuery, Phase, Proof, Released, Scope};
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<Event>>);
@@ -243,18 +245,33 @@ async fn releases_are_told_newest_first() {
     assert_eq!(target.releases(&cx, &shop()).await.unwrap_err().kind, ErrorKind::NotFound);
     recorded(&place);
     let created = Some(Timestamp::UNIX_EPOCH);
-    let released = |id: &str, version: &str, active| Released {
+    let released = |id: &str, version: &str, active, gone| Released {
         id: ReleaseId(id.into()),
         version: version.into(),
         created,
         active,
         channels: Vec::new(),
-        gone: false,
+        gone,
     };
     assert_eq!(
         target.releases(&cx, &shop()).await.unwrap(),
-        [released("2", "2.0.0", true), released("1", "1.0.0", false)]
+        [released("2", "2.0.0", true, true), released("1", "1.0.0", false, true)],
+        "nothing of them is stored"
     );
+
+    // The first one's document is stored, and it names no other file.
+    let document = r#"{"format":1,"name":"shop","version":"1.0.0","base":"/","triggers":[],"components":[]}"#;
+    let sha256 = format!("{:x}", sha2::Sha256::digest(document));
+    let store = Store::open(&place.config("", &[]).paths()).unwrap();
+    let (name, content) = ("application.json".to_owned(), Content::Bytes(document.into()));
+    store.put(&Blob { sha256: sha256.clone(), size: document.len() as u64, name, content }).unwrap();
+    let mut record = status(None, None).record;
+    record.releases[0].document = sha256.clone();
+    store.write_record(&record).unwrap();
+    let gone = async || target.releases(&cx, &shop()).await.unwrap().into_iter().map(|release| release.gone);
+    assert_eq!(gone().await.collect::<Vec<_>>(), [true, false]);
+    std::fs::remove_file(store.blob(&sha256)).unwrap();
+    assert_eq!(gone().await.collect::<Vec<_>>(), [true, true]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::control::AppStatus;
+use super::super::control::{AppStatus, Cause};
 use super::super::engine::{Body, Hold};
 use super::super::store::{Record, ReleaseRecord};
 use super::live::{Found, Live, Tools};
@@ -42,8 +42,8 @@ struct State {
     record: Record,
     /// What answers.
     live: Option<Arc<Live>>,
-    /// Why the current release cannot be started.
-    problem: Option<String>,
+    /// Why the current release cannot be started, and what kind of reason that is.
+    problem: Option<(Cause, String)>,
     /// Whether the port is ours.
     listening: bool,
     /// Why it is not.
@@ -120,8 +120,8 @@ impl App {
     }
 
     /// Says why the current release cannot be started.
-    pub fn set_problem(&self, problem: String) {
-        self.state().problem = Some(problem);
+    pub fn set_problem(&self, cause: Cause, problem: String) {
+        self.state().problem = Some((cause, problem));
     }
 
     /// As it is now.
@@ -135,6 +135,10 @@ impl App {
             serving,
             problem: state.port_problem.clone().or_else(|| self.silence(&state)),
             passing: serving.is_none() && state.port_problem.is_none() && state.problem.is_none(),
+            cause: match &state.port_problem {
+                Some(_) => Some(Cause::Port),
+                None => state.problem.as_ref().map(|(cause, _)| *cause),
+            },
         }
     }
 
@@ -255,7 +259,11 @@ impl App {
         if self.is_closing() {
             return Some("it is being closed".to_owned());
         }
-        state.problem.clone().or_else(|| state.live.is_none().then(|| "it is being started".to_owned()))
+        state
+            .problem
+            .as_ref()
+            .map(|(_, why)| why.clone())
+            .or_else(|| state.live.is_none().then(|| "it is being started".to_owned()))
     }
 }
 

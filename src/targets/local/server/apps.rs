@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::control::{AppStatus, MakeLive, RollBack, ServerInfo};
+use super::super::control::{AppStatus, Cause, MakeLive, RollBack, ServerInfo};
 use super::super::store::{Record, ReleaseRecord};
 use super::app::App;
 use super::live::{Live, Tools};
@@ -57,7 +57,8 @@ impl Apps {
             let apps = self.clone();
             self.tasks.spawn(async move {
                 if AssertUnwindSafe(apps.revive(&app)).catch_unwind().await.is_err() {
-                    app.set_problem("the server failed when it was started; its log says how".to_owned());
+                    let problem = "the server failed when it was started; its log says how";
+                    app.set_problem(Cause::Application, problem.to_owned());
                 }
             });
         }
@@ -132,7 +133,7 @@ impl Apps {
         let _turn = self.turn(name).await?;
         let record = self.record(name).await?.ok_or_else(|| unknown(name))?;
         let forgotten = || Refusal::not_found(format!("{name} has no release {}", wish.release));
-        let app = self.change(record.rolled_back(wish.release).ok_or_else(forgotten)?).await?;
+        let app = self.change(record.rolled_back(wish.release, Timestamp::now()).ok_or_else(forgotten)?).await?;
         Ok(app.status())
     }
 
@@ -169,7 +170,11 @@ impl Apps {
                 let problem =
                     format!("release {} ({}) cannot be started: {}", current.id, current.version, refusal.message);
                 self.tools.warn(format!("{}: {problem}", app.name()));
-                app.set_problem(problem);
+                let cause = match refusal.status {
+                    StatusCode::UNPROCESSABLE_ENTITY => Cause::Application,
+                    _ => Cause::Package,
+                };
+                app.set_problem(cause, problem);
             }
         }
     }

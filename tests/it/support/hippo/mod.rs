@@ -293,6 +293,11 @@ impl FakeHippo {
         }
     }
 
+    /// What a test has let a channel's app write so far.
+    pub fn log(&self, channel: Guid) -> String {
+        self.server.nomad.written(channel)
+    }
+
     /// What a channel's app wrote to its standard output.
     pub fn set_log(&self, channel: Guid, text: &str) {
         self.server.nomad.set_log(channel, text);

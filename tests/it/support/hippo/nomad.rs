@@ -101,6 +101,11 @@ impl Nomad {
         self.with(|jobs| jobs.posted.clone())
     }
 
+    /// What a test has let a channel write.
+    pub fn written(&self, channel: Guid) -> String {
+        self.with(|jobs| jobs.logs.get(&channel).cloned()).unwrap_or_default()
+    }
+
     /// What `/logs` shows of a channel from now on.
     pub fn set_log(&self, channel: Guid, text: &str) {
         self.with(|jobs| jobs.logs.insert(channel, text.to_owned()));
