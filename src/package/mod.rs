@@ -4,6 +4,7 @@
 //! all of it for hosts of our time. Both share `identity.rs` (name and version), `source.rs` and `wasm.rs`, which look
 //! into Wasm files, and `digest.rs`, which hashes all files; `staging.rs` hands out the very bytes that were hashed.
 
+pub mod archive;
 mod bindle;
 mod blobs;
 mod common;

@@ -69,8 +69,8 @@ async fn targets_are_listed_with_or_without_files() {
     assert_eq!((code, err.as_str()), (0, ""));
     insta::assert_snapshot!(out, @r#"
     DRIVER  WHAT IT IS                                  HAS
-    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs
-    local   this machine: stores the app and serves it  logs, history, removal
+    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs, history, removal, retrieval
+    local   this machine: stores the app and serves it  logs, history, removal, retrieval
     "#);
     let (code, out, err) = Place::with(PROJECT, USER).run(&["targets"], &[]).await;
     assert_eq!((code, err.as_str()), (0, ""));
@@ -81,8 +81,8 @@ async fn targets_are_listed_with_or_without_files() {
     staging (default)  hippo   spin-deploy.toml:3, CONFIG/spin-deploy/config.toml:7
 
     DRIVER  WHAT IT IS                                  HAS
-    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs
-    local   this machine: stores the app and serves it  logs, history, removal
+    hippo   Hippo on Nomad, with a Bindle registry      accounts, logs, history, removal, retrieval
+    local   this machine: stores the app and serves it  logs, history, removal, retrieval
     "#);
 }
 

@@ -224,3 +224,12 @@ fn a_check_without_an_address_is_a_matter_of_settings() {
     assert!(failure.hints[0].contains("--app-url"), "{:?}", failure.hints);
     assert_eq!(failure.live.as_deref(), Some("release 17 (1.4.0+s1f)"));
 }
+
+#[test]
+fn the_documentation_names_every_layer() {
+    let documentation = include_str!("../../../docs/events.md");
+    let row = documentation.lines().rfind(|line| line.starts_with("| `layer` |")).unwrap();
+    for layer in crate::target::FailingLayer::ALL {
+        assert!(row.contains(&format!("`{}`", layer.name())), "{layer:?} is not documented");
+    }
+}
