@@ -3,6 +3,7 @@
 mod accounts;
 mod app;
 mod deploy;
+mod package;
 mod serve;
 mod settings;
 
@@ -14,7 +15,11 @@ use clap::{Args, ValueEnum};
 
 pub use accounts::{LoginArgs, LogoutArgs, WhoamiArgs};
 pub use app::{AppArgs, DestroyArgs, LogsArgs, ReleasesArgs, RollbackArgs, StatusArgs, WaitArgs};
-pub use deploy::{ApplicationArgs, DeployArgs, FormerArgs, PackagingArgs, PatienceArgs, PlanArgs, WaitingArgs};
+pub use deploy::{
+    ApplicationArgs, DeployArgs, DestinationArgs, FormerArgs, PackagingArgs, PatienceArgs, PlanArgs, ReleasingArgs,
+    SourceArgs, WaitingArgs,
+};
+pub use package::{PackageArgs, PromoteArgs};
 pub use serve::{AFTER_SERVE_HELP, ServeArgs};
 pub use settings::{DoctorArgs, TargetsArgs};
 

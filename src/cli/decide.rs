@@ -42,7 +42,16 @@ pub fn settings(
         // What is said of targets may be about the project's, which are not known here.
         flags.set(Key::Target, any, Origin::Default);
     }
-    let settings = settings::resolve_with(&[flags, environment.layer()], &files(from)?)?;
+    resolve(&[flags, environment.layer()], from, watch)
+}
+
+/// Decides the settings from these layers and the configuration files beside `from` and of the user.
+pub fn settings_of(given: &[Layer], from: &Path, watch: &Watch) -> Result<Settings, Failure> {
+    resolve(given, Some(from), watch)
+}
+
+fn resolve(given: &[Layer], from: Option<&Path>, watch: &Watch) -> Result<Settings, Failure> {
+    let settings = settings::resolve_with(given, &files(from)?)?;
     for message in &settings.notes {
         watch.report(Event::Note { message: message.clone() });
     }

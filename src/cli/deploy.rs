@@ -4,187 +4,109 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::app;
-use crate::deploy::{self, Check, DeployError, Ending, Expected, OtherName, Outcome, Request};
+use crate::deploy::{Check, Ending, OtherName, Outcome, Project};
 use crate::event::{Event, Finished, OutcomeKind, Reporter};
 use crate::fetch::Downloader;
 use crate::http::Client;
 use crate::package::{self, BuildInfo};
 use crate::settings::env::Environment;
-use crate::settings::{self, Key, Layer, Local, Origin, Setting, Settings};
-use crate::target::{AppName, Context, Proof, Target};
+use crate::settings::{self, Key, Layer, Origin, Setting, Settings};
+use crate::target::{AppName, Context, Proof};
 use crate::targets::Driver;
 
 use super::act::act;
-use super::args::{ApplicationArgs, DeployArgs, HippoArgs, LoginStoreArgs, PackagingArgs, PlanArgs, WaitingArgs};
+use super::args::{ApplicationArgs, DeployArgs, PackagingArgs, PlanArgs, SourceArgs, WaitingArgs};
 use super::build::Builder;
 use super::decide;
-use super::first_contact::{self, Purpose};
 use super::former;
+use super::job::{Conditions, Job, Source, chosen_name};
 use super::machine::own_directories;
-use super::subject::connect;
-use super::tell::{change, live_release, route_url};
+use super::tell::{self, change, live_release, route_url};
 use super::variables::variables;
-use super::visit::Visitor;
 use super::watch::Watch;
 use super::{Ended, ExitCode, Failure, NAME};
 
 /// Decides the settings and deploys, or says what that would do.
 pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Ended, Failure> {
     let started = Instant::now();
-    let what = What {
-        layer: args.layer(),
-        application: &args.application,
-        packaging: &args.packaging,
-        hippo: &args.destination.hippo,
-        login: &args.login,
-        purpose: Purpose::Deploy,
-    };
-    let settings = what.settings(environment, watch)?;
+    let (typed, from) = (args.layer(), &args.application.source.from);
+    let settings = decide::settings(typed.clone(), &args.destination.hippo, Some(from), environment, watch)?;
     former::heed(&args.former, watch.as_ref())?;
-    let request = Request {
-        timeout: args.waiting.patience(settings.timeout.value),
-        check: check(&settings, &args.waiting, watch.as_ref())?,
-        expect: args.releasing.expect_release.as_deref().map(Expected::parse),
-        restore: args.releasing.rollback_on_failure,
-        ..what.request(&settings, environment, watch)?
-    };
-    refuse_unwatched(&request, &settings)?;
-    let job = what.job(settings, request, environment, watch)?;
+    let source = source(&args.application, &args.packaging, &settings, environment, watch)?;
+    let timeout = args.waiting.patience(settings.timeout.value);
+    let conditions = Conditions::of(&args.releasing, timeout, check(&settings, &args.waiting, watch.as_ref())?);
+    let job = Job::new(&settings, &typed, &args.login, || Ok(source), conditions, environment, watch)?;
+    let name = chosen_name(&settings);
     if args.releasing.dry_run {
-        return plan(&job, false, started, watch);
+        return plan(&job, name, false, started, watch);
     }
-    let outcome = act(watch, async |cx| job.deploy(cx).await)?;
-    Ok(Event::Finished(Box::new(finished(&outcome, started))).into())
+    let outcome = act(watch, async |cx| job.deploy(cx, name).await)?;
+    Ok(ended(&outcome, started))
 }
 
 /// Says what a deploy would do.
 pub fn run_plan(args: &PlanArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Ended, Failure> {
     let started = Instant::now();
-    let what = What {
-        layer: args.layer(),
-        application: &args.application,
-        packaging: &args.packaging,
-        hippo: &args.destination.hippo,
-        login: &args.login,
-        purpose: Purpose::Deploy,
-    };
-    let settings = what.settings(environment, watch)?;
-    let request = what.request(&settings, environment, watch)?;
-    let job = what.job(settings, request, environment, watch)?;
-    plan(&job, args.exit_code, started, watch)
+    let (typed, from) = (args.layer(), &args.application.source.from);
+    let settings = decide::settings(typed.clone(), &args.destination.hippo, Some(from), environment, watch)?;
+    let source = source(&args.application, &args.packaging, &settings, environment, watch)?;
+    let conditions = Conditions::default();
+    let job = Job::new(&settings, &typed, &args.login, || Ok(source), conditions, environment, watch)?;
+    plan(&job, chosen_name(&settings), args.exit_code, started, watch)
 }
 
-fn plan(job: &Job, exit_code: bool, started: Instant, watch: &Arc<Watch>) -> Result<Ended, Failure> {
-    let planning = act(watch, async |cx| job.plan(cx).await)?;
+/// Plans; the exit code says whether there is something to do where that is wanted.
+pub fn plan(
+    job: &Job,
+    name: Option<OtherName>,
+    exit_code: bool,
+    started: Instant,
+    watch: &Arc<Watch>,
+) -> Result<Ended, Failure> {
+    let planning = act(watch, async |cx| job.plan(cx, name).await)?;
     let code = match exit_code && !planning.plan.is_unchanged() {
         true => ExitCode::Changes,
         false => ExitCode::Success,
     };
-    let event = super::tell::planned(&planning, job.target.info(), code, started.elapsed());
+    let event = tell::planned(&planning, job.target.info(), code, started.elapsed());
     Ok(Ended { event: Event::Planned(Box::new(event)), code })
 }
 
-/// What was typed of a deployment.
-struct What<'a> {
-    layer: Layer,
-    application: &'a ApplicationArgs,
-    packaging: &'a PackagingArgs,
-    hippo: &'a HippoArgs,
-    login: &'a LoginStoreArgs,
-    purpose: Purpose,
-}
-
-impl What<'_> {
-    fn settings(&self, environment: &Environment, watch: &Watch) -> Result<Settings, Failure> {
-        let from = &self.application.from;
-        decide::settings(self.layer.clone(), self.hippo, Some(from), environment, watch)
-    }
-
-    /// The request, of somebody who does not wait.
-    fn request(&self, settings: &Settings, environment: &Environment, watch: &Watch) -> Result<Request, Failure> {
-        Ok(Request {
-            from: self.application.from.clone(),
-            package: packaging(self.packaging, self.application, settings, environment, watch)?,
-            timeout: None,
-            name: settings.app.clone().map(other_name),
-            check: None,
-            built: Builder::wanted(self.application.build, environment).is_some(),
-            expect: None,
-            restore: false,
-        })
-    }
-
-    /// Everything that has to be known before the first request is sent.
-    fn job(
-        &self,
-        settings: Settings,
-        request: Request,
-        environment: &Environment,
-        watch: &Arc<Watch>,
-    ) -> Result<Job, Failure> {
-        first_contact::refuse(&settings, self.purpose)?;
-        let driver = settings.driver.value;
-        refuse_flags_of_others(&self.layer, driver)?;
-        let build = Builder::wanted(self.application.build, environment);
-        // Not the request: it holds the values of variables, which may be secret.
-        tracing::debug!(?settings, "decided");
-        if let Some(message) = settings.local.as_ref().and_then(Local::open_to_others) {
-            watch.report(Event::Warning { message });
-        }
-        app::find_manifest(&request.from).map_err(DeployError::Load)?;
-        let (target, config) = connect(driver, &settings, self.login, environment, watch)?;
-        Ok(Job { target, client: Client::new(&config.http)?, build, request })
-    }
-}
-
-/// What was decided to be done.
-struct Job {
-    target: Box<dyn Target>,
-    client: Client,
-    build: Option<Builder>,
-    request: Request,
-}
-
-impl Job {
-    async fn deploy(&self, cx: &Context) -> Result<Outcome, Failure> {
-        self.build(cx).await?;
-        let visit = Visitor(self.client.clone());
-        Ok(deploy::run(cx, self.target.as_ref(), &self.downloader(cx), &visit, &self.request).await?)
-    }
-
-    async fn plan(&self, cx: &Context) -> Result<deploy::Planning, Failure> {
-        self.build(cx).await?;
-        Ok(deploy::plan(cx, self.target.as_ref(), &self.downloader(cx), &self.request).await?)
-    }
-
-    async fn build(&self, cx: &Context) -> Result<(), Failure> {
-        match &self.build {
-            Some(builder) => builder.run(cx, &self.request.from).await,
-            None => Ok(()),
+/// Where the package comes from, as it was typed.
+fn source(
+    application: &ApplicationArgs,
+    packaging: &PackagingArgs,
+    settings: &Settings,
+    environment: &Environment,
+    watch: &Watch,
+) -> Result<Source, Failure> {
+    match &application.package {
+        Some(path) => Ok(Source::Package(path.clone())),
+        None => {
+            let project = project(&application.source, packaging, settings, environment, watch)?;
+            Ok(Source::Project(project, Builder::wanted(application.source.build, environment)))
         }
     }
+}
 
-    fn downloader(&self, cx: &Context) -> Downloader {
-        downloader(&self.client, cx)
-    }
+/// An application to make a package of, as it was typed.
+pub fn project(
+    source: &SourceArgs,
+    packaging: &PackagingArgs,
+    settings: &Settings,
+    environment: &Environment,
+    watch: &Watch,
+) -> Result<Project, Failure> {
+    Ok(Project {
+        from: source.from.clone(),
+        package: self::packaging(packaging, source, settings, environment, watch)?,
+        built: Builder::wanted(source.build, environment).is_some(),
+    })
 }
 
 /// Brings in the sources that are given by URL.
 pub fn downloader(client: &Client, cx: &Context) -> Downloader {
     Downloader { client: client.clone(), cache: cache(), reporter: Arc::clone(&cx.reporter) }
-}
-
-/// Who does not wait cannot see a release fail.
-fn refuse_unwatched(request: &Request, settings: &Settings) -> Result<(), Failure> {
-    match request.restore && request.timeout.is_none() {
-        false => Ok(()),
-        true => {
-            let why = format!("a timeout of 0 ({})", settings.timeout.origin);
-            Err(Failure::new(ExitCode::Usage, format!("--rollback-on-failure cannot be used together with {why}"))
-                .hint("wait for it: `--timeout 5m`"))
-        }
-    }
 }
 
 /// Where downloads are kept.
@@ -231,9 +153,9 @@ pub fn check(settings: &Settings, waiting: &WaitingArgs, reporter: &dyn Reporter
 }
 
 /// How to package.
-pub fn packaging(
+fn packaging(
     args: &PackagingArgs,
-    application: &ApplicationArgs,
+    source: &SourceArgs,
     settings: &Settings,
     environment: &Environment,
     reporter: &dyn Reporter,
@@ -249,7 +171,12 @@ pub fn packaging(
         (None, true) => BuildInfo::Omitted,
         (None, false) => BuildInfo::Derived,
     };
-    Ok(package::Options { build_info, variables: variables(application, environment)? })
+    Ok(package::Options { build_info, variables: variables(source, environment)? })
+}
+
+/// How a deployment ended well.
+pub fn ended(outcome: &Outcome, started: Instant) -> Ended {
+    Event::Finished(Box::new(finished(outcome, started))).into()
 }
 
 fn finished(outcome: &Outcome, started: Instant) -> Finished {

@@ -10,6 +10,7 @@ use crate::cli::ExitCode;
 use crate::deploy::{DeployError, Unanswered};
 use crate::event::{Event, Failed, Problem, Step};
 use crate::http::{HttpError, Kind};
+use crate::package::archive::ArchiveError;
 use crate::package::{PackageError, Refusal};
 use crate::settings::{FileProblem, SettingsError};
 use crate::target::{ErrorKind, Release, Status, TargetError};
@@ -94,6 +95,15 @@ impl Failure {
         Failure { code: target_code(Step::Remove, error.kind), ..error.into() }
     }
 
+    /// A failure of a target that was to give a package back.
+    pub fn fetching(error: TargetError) -> Self {
+        let code = match error.kind {
+            ErrorKind::NotFound => ExitCode::ReleaseRefused,
+            kind => target_code(Step::Fetch, kind),
+        };
+        Failure { code, ..error.into() }
+    }
+
     /// The last event of the run.
     pub fn event(&self) -> Event {
         Event::Failed(Box::new(Failed {
@@ -170,6 +180,20 @@ impl From<HttpError> for Failure {
     }
 }
 
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        let (code, hint) = match &error {
+            ArchiveError::Package(error) => (package_code(error), hints::of_package(error)),
+            ArchiveError::Exists { .. } => (ExitCode::Conflict, "remove it, or choose another path"),
+            ArchiveError::Absent { .. } => (ExitCode::Usage, "write one: `spin-deploy package`"),
+            ArchiveError::Read { .. } => (ExitCode::Usage, "make it readable, and run the same command again"),
+            ArchiveError::Write { .. } => (ExitCode::Usage, "choose a place that can be written, and that has room"),
+            ArchiveError::Wrong { .. } => (ExitCode::InvalidApplication, "write it anew: `spin-deploy package`"),
+        };
+        Failure::of(code, &error).hint(hint)
+    }
+}
+
 /// A target that could not be made: no step had begun.
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
@@ -225,6 +249,9 @@ impl From<DeployError> for Failure {
                     .hint("see what is live, and decide again: `spin-deploy status`, with the options of this target")
             }
             DeployError::CannotRestore { .. } => failure.hint("leave out `--rollback-on-failure`"),
+            DeployError::OtherFormat { .. } => {
+                failure.hint("package the application for that target: `spin-deploy package --target NAME`")
+            }
             DeployError::Restored { failure: why, previous } => {
                 let live = Some(format!("{}, which was put back and answers", released(&previous)));
                 Failure { message: failure.message, code: failure.code, live, ..Failure::from(*why) }
@@ -263,7 +290,7 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::NoUrl { .. } => ExitCode::Usage,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
         DeployError::Unexpected(_) => ExitCode::Conflict,
-        DeployError::CannotRestore { .. } => ExitCode::InvalidApplication,
+        DeployError::CannotRestore { .. } | DeployError::OtherFormat { .. } => ExitCode::InvalidApplication,
         DeployError::Restored { .. } => ExitCode::RolledBack,
         DeployError::NotRestored { failure, source, .. } => match source.as_ref() {
             DeployError::Cancelled { .. } => ExitCode::Cancelled,

@@ -14,18 +14,22 @@ mod decide;
 mod deploy;
 mod destroy;
 mod doctor;
+mod elsewhere;
 mod exit_code;
 mod failure;
 mod first_contact;
 mod former;
 mod help;
+mod job;
 mod logging;
 mod login;
 mod logout;
 mod logs;
 mod machine;
 mod man;
+mod package;
 mod panic;
+mod promote;
 mod releases;
 mod rollback;
 mod serve;
@@ -54,7 +58,8 @@ use crate::settings::env::Environment;
 use crate::ui::{self, Human, Json, Streams};
 use args::{
     Colour, CompletionsArgs, DeployArgs, DestroyArgs, DoctorArgs, Format, LoginArgs, LogoutArgs, LogsArgs, OutputArgs,
-    PlanArgs, ReleasesArgs, RollbackArgs, ServeArgs, StatusArgs, TargetsArgs, WaitArgs, WhoamiArgs,
+    PackageArgs, PlanArgs, PromoteArgs, ReleasesArgs, RollbackArgs, ServeArgs, StatusArgs, TargetsArgs, WaitArgs,
+    WhoamiArgs,
 };
 use failure::Failure;
 use help::{Help, telling};
@@ -98,6 +103,10 @@ enum Command {
     Rollback(Box<RollbackArgs>),
     /// Remove the app, or one channel of it
     Destroy(Box<DestroyArgs>),
+    /// Write the package to disk, offline, to be deployed with --package
+    Package(Box<PackageArgs>),
+    /// Make live at a target what is live at another, the same bytes
+    Promote(Box<PromoteArgs>),
     /// Serve what was deployed to the target local: a deploy starts this by itself
     #[command(after_help = args::AFTER_SERVE_HELP)]
     Serve(Box<ServeArgs>),
@@ -159,6 +168,12 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
         }
         Some(Command::Destroy(args)) => {
             run(&args.app.place.output, environment, streams, |watch| destroy::run(&args, environment, watch))
+        }
+        Some(Command::Package(args)) => {
+            run(&args.output, environment, streams, |watch| package::run(&args, environment, watch))
+        }
+        Some(Command::Promote(args)) => {
+            run(&args.output, environment, streams, |watch| promote::run(&args, environment, watch))
         }
         Some(Command::Serve(args)) => {
             let decided = panic::catch(|| serve::decide(&args, environment));

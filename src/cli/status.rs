@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::deploy::{self, DeployError, Planning, Request};
+use crate::deploy::{self, DeployError, Input, Planning, Project, Request};
 use crate::event::{AppPhase, AppStatus, Difference, Event, Reporter};
 use crate::package::{self, BuildInfo};
 use crate::settings::env::Environment;
@@ -11,8 +11,9 @@ use crate::target::{FailingLayer, Look, Phase, Status};
 
 use super::args::StatusArgs;
 use super::asking::Inquiry;
-use super::deploy::{downloader, other_name};
+use super::deploy::downloader;
 use super::first_contact::Purpose;
+use super::job::chosen_name;
 use super::subject::Subject;
 use super::tell::{live_release, planned_change};
 use super::watch::Watch;
@@ -41,13 +42,12 @@ fn difference(
     watch: &Arc<Watch>,
 ) -> Result<Option<Difference>, Failure> {
     let build_info = if subject.settings.no_buildinfo.value { BuildInfo::Omitted } else { BuildInfo::Derived };
+    let package = package::Options { build_info, ..package::Options::default() };
     let request = Request {
-        from: from.to_owned(),
-        package: package::Options { build_info, ..package::Options::default() },
+        input: Input::Project(Project { from: from.to_owned(), package, built: false }),
         timeout: None,
-        name: subject.settings.app.clone().map(other_name),
+        name: chosen_name(&subject.settings),
         check: None,
-        built: false,
         expect: None,
         restore: false,
     };

@@ -102,7 +102,7 @@ pub fn connect(
 }
 
 /// What the application is called: what was said, or what the manifest says.
-fn app_name(settings: &Settings, directory: &Path) -> Result<AppName, Failure> {
+pub fn app_name(settings: &Settings, directory: &Path) -> Result<AppName, Failure> {
     if let Some(name) = &settings.app {
         return Ok(AppName(name.value.clone()));
     }

@@ -138,10 +138,10 @@ fn every_route_leads_to_the_same_arguments() {
 fn older_spellings_are_understood() {
     type Case = (&'static str, fn(&DeployArgs) -> bool);
     let table: &[Case] = &[
-        ("-f shop", |args| args.application.from == Path::new("shop")),
-        ("--file shop", |args| args.application.from == Path::new("shop")),
-        ("--from shop", |args| args.application.from == Path::new("shop")),
-        ("--from-file shop", |args| args.application.from == Path::new("shop")),
+        ("-f shop", |args| args.application.source.from == Path::new("shop")),
+        ("--file shop", |args| args.application.source.from == Path::new("shop")),
+        ("--from shop", |args| args.application.source.from == Path::new("shop")),
+        ("--from-file shop", |args| args.application.source.from == Path::new("shop")),
         ("--bindle-server http://x", |args| args.layer().has(Key::BindleServer)),
         ("--bindle-username x --bindle-password y", |args| {
             args.layer().has(Key::BindleUsername) && args.layer().has(Key::BindlePassword)

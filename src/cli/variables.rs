@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::args::ApplicationArgs;
+use super::args::SourceArgs;
 use super::{ExitCode, Failure};
 use crate::settings::env::Environment;
 
 /// The values by name, each given once.
-pub fn variables(args: &ApplicationArgs, environment: &Environment) -> Result<BTreeMap<String, String>, Failure> {
+pub fn variables(args: &SourceArgs, environment: &Environment) -> Result<BTreeMap<String, String>, Failure> {
     let mut variables = BTreeMap::new();
     for text in &args.variables {
         let (name, value) = typed(text)?;
@@ -90,12 +90,11 @@ mod tests {
         environment: &[(&str, &str)],
     ) -> Result<BTreeMap<String, String>, Failure> {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let args = ApplicationArgs {
+        let args = SourceArgs {
             from: PathBuf::from("."),
             variables: owned(typed),
             variable_from_env: owned(from_env),
             build: false,
-            name: None,
         };
         variables(&args, &environment.iter().copied().collect())
     }

@@ -24,6 +24,9 @@ pub enum DeployError {
     /// The target cannot carry the application: all reasons at once.
     #[error("{target} cannot run this application")]
     Refused { target: String, refusals: Vec<Refusal> },
+    /// A package that was made before is of another format than the target takes.
+    #[error("the package is of the format {theirs}, and {target} takes {ours}")]
+    OtherFormat { target: String, theirs: &'static str, ours: &'static str },
     /// The package could not be made.
     #[error(transparent)]
     Package(#[from] PackageError),

@@ -1,6 +1,6 @@
 //! The pipeline, the only orchestration: load → check → package → plan → publish → release → wait.
 //!
-//! It never names a concrete target, and it speaks only in events. `preflight.rs` compares the application with what
+//! It never names a concrete target, and it speaks only in events. `make.rs` makes the package, `preflight.rs` compares the application with what
 //! the target can take, `answer.rs` waits until the release answers (`wait.rs` polls, `check.rs` looks at a path of it),
 //! `step.rs` frames each step with its events. `restore.rs` puts the previous release back when the new one fails.
 //!
@@ -10,6 +10,7 @@ mod answer;
 mod check;
 mod error;
 mod expect;
+mod make;
 mod outcome;
 mod preflight;
 mod restore;
@@ -25,13 +26,14 @@ use std::time::Duration;
 pub use check::{Check, Visit};
 pub use error::{Complaint, DeployError, Unanswered};
 pub use expect::{Expected, Unmet};
+pub use make::pack;
 pub use outcome::{Answered, Ending, Outcome, Planning};
 pub use resume::{Resume, resume};
 pub use rollback::{Return, rollback};
 
-use crate::app::{self, Application, Fetch, Source};
-use crate::event::{Event, Step, Uploaded};
-use crate::package::{self, Downloads, Package};
+use crate::app::Fetch;
+use crate::event::{Step, Uploaded};
+use crate::package::{self, Package};
 use crate::target::{AppName, Artifact, Context, Plan, Release, Target};
 use answer::Patience;
 use step::Stage;
@@ -39,10 +41,8 @@ use step::Stage;
 /// What to deploy, and how.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// A manifest, or a directory that holds one.
-    pub from: PathBuf,
-    /// How to package it.
-    pub package: package::Options,
+    /// Where the package comes from.
+    pub input: Input,
     /// How long to wait until it answers; `None`: do not wait.
     pub timeout: Option<Duration>,
     /// What the application is called at the target, where that is not what the manifest calls it. The package keeps the
@@ -50,12 +50,30 @@ pub struct Request {
     pub name: Option<OtherName>,
     /// A path that has to answer, too, while it is waited.
     pub check: Option<Check>,
-    /// Whether the application was built for this run: nobody has to be told of sources that are newer.
-    pub built: bool,
     /// What has to be live now, or nothing is released; `None`: it does not matter.
     pub expect: Option<Expected>,
     /// Whether the previous release is put back when this one fails.
     pub restore: bool,
+}
+
+/// Where a package comes from.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// It is made of an application.
+    Project(Project),
+    /// It was made before.
+    Package(Arc<Package>),
+}
+
+/// An application to make a package of.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// A manifest, or a directory that holds one.
+    pub from: PathBuf,
+    /// How to package it.
+    pub package: package::Options,
+    /// Whether it was built for this run: nobody has to be told of sources that are newer.
+    pub built: bool,
 }
 
 /// A name for an application, and where it was given.
@@ -76,7 +94,7 @@ pub async fn run(
     request: &Request,
 ) -> Result<Outcome, DeployError> {
     restore::promise(target, request)?;
-    let (name, package) = prepare(cx, target, fetch, request).await?;
+    let (name, package) = make::prepare(cx, target, fetch, request).await?;
     let plan = look(cx, target, &name, &package).await?;
     let patience = Patience { timeout: request.timeout, check: request.check.as_ref(), visit };
     let subject = package.id.to_string();
@@ -125,7 +143,7 @@ pub async fn plan(
     fetch: &dyn Fetch,
     request: &Request,
 ) -> Result<Planning, DeployError> {
-    let (app, package) = prepare(cx, target, fetch, request).await?;
+    let (app, package) = make::prepare(cx, target, fetch, request).await?;
     let stage = Stage::start(cx, Step::Plan, place(target));
     let plan = stage.target(app.to_string(), None, target.plan(cx, &app, &package)).await?;
     let missing = stage.target(app.to_string(), plan.current.as_ref(), target.missing(cx, &package, &plan)).await?;
@@ -134,19 +152,6 @@ pub async fn plan(
     }
     stage.finish(foresight(&plan, &package));
     Ok(Planning { app, package: package.id.clone(), content: content(&package), plan, missing })
-}
-
-/// Makes the package; and what the application is called at the target.
-async fn prepare(
-    cx: &Context,
-    target: &dyn Target,
-    fetch: &dyn Fetch,
-    request: &Request,
-) -> Result<(AppName, Package), DeployError> {
-    let app = load(cx, request).await?;
-    let package = package(cx, target, fetch, &app, request).await?;
-    let name = request.name.as_ref().map_or_else(|| AppName(app.name.clone()), |other| other.name.clone());
-    Ok((name, package))
 }
 
 /// Waits until the release answers, where that is wanted.
@@ -165,82 +170,6 @@ async fn answered(
         Some(waiting) => Ending::Ready(answer::wait(cx, target, app, subject, &waiting).await?),
     };
     Ok((release, ending))
-}
-
-/// Reads the manifest and everything that it names.
-async fn load(cx: &Context, request: &Request) -> Result<Application, DeployError> {
-    let stage = Stage::start(cx, Step::Load, request.from.display().to_string());
-    let (from, built) = (request.from.clone(), request.built);
-    let load = step::blocking(move || {
-        let app = app::load(&app::find_manifest(&from)?)?;
-        let stale = if built { Vec::new() } else { app::stale(&app) };
-        Ok::<_, app::LoadError>((app, stale))
-    });
-    let (app, stale) = stage.watch(load).await?;
-    for message in app.warnings.iter().cloned().chain(stale) {
-        cx.report(Event::Warning { message });
-    }
-    stage.finish(count(app.components.len(), "component"));
-    stage.go_on(None)?;
-    Ok(app)
-}
-
-/// Refuses what the target cannot run, all reasons at once, and makes the package.
-async fn package(
-    cx: &Context,
-    target: &dyn Target,
-    fetch: &dyn Fetch,
-    app: &Application,
-    request: &Request,
-) -> Result<Package, DeployError> {
-    let stage = Stage::start(cx, Step::Package, describe(app));
-    stage.watch(refuse(target, app, request, &Downloads::new())).await?;
-    // A download harms nobody when it is dropped.
-    let downloads = cx.cancel.run_until_cancelled(stage.watch(download(fetch, app))).await;
-    let Some(downloads) = downloads.transpose()? else { return Err(stage.cancelled(None)) };
-    for warning in stage.watch(refuse(target, app, request, &downloads)).await? {
-        cx.report(Event::Warning { message: warning });
-    }
-
-    let format = target.capabilities().format.clone();
-    let work = (Arc::new(app.clone()), request.package.clone());
-    let assemble = step::blocking(move || package::assemble(&work.0, &format, &work.1, &downloads));
-    let package = stage.watch(assemble).await?;
-    preflight::version(target, &package)?;
-    stage.finish(format!("{}, {}", package.id, volume(package.blobs.len() as u64, package.size())));
-    stage.go_on(None)?;
-    Ok(package)
-}
-
-/// Everything that speaks against this application at this target; the warnings where nothing does.
-async fn refuse(
-    target: &dyn Target,
-    app: &Application,
-    request: &Request,
-    downloads: &Downloads,
-) -> Result<Vec<String>, DeployError> {
-    let format = target.capabilities().format.clone();
-    let work = (app.clone(), request.package.clone(), downloads.clone());
-    let findings = step::blocking(move || package::check(&work.0, &format, &work.1, &work.2)).await?;
-    let mut refusals = preflight::application(target.capabilities(), app, request.name.as_ref());
-    refusals.extend(findings.refusals);
-    match refusals.is_empty() {
-        true => Ok(findings.warnings),
-        false => Err(DeployError::Refused { target: target.info().name.clone(), refusals }),
-    }
-}
-
-/// Brings in the sources that are given by URL.
-async fn download(fetch: &dyn Fetch, app: &Application) -> Result<Downloads, DeployError> {
-    let mut downloads = Downloads::new();
-    for component in &app.components {
-        if let Source::Url { url, sha256 } = &component.source {
-            let fetched = fetch.fetch(url, sha256).await;
-            let path = fetched.map_err(|source| DeployError::Fetch { at: component.at.clone(), source })?;
-            downloads.insert(sha256.clone(), path);
-        }
-    }
-    Ok(downloads)
 }
 
 /// Asks the target what it would do.
@@ -272,7 +201,7 @@ async fn publish(cx: &Context, target: &dyn Target, package: &Package, plan: &Pl
     let artifact = stage.target(package.id.to_string(), live, target.publish(cx, package)).await?;
     stage.finish(match artifact.uploaded.files {
         0 => "everything was there".to_owned(),
-        files => volume(files, artifact.uploaded.bytes),
+        _ => volume(artifact.uploaded),
     });
     stage.go_on(live)?;
     Ok(artifact)
@@ -301,14 +230,6 @@ async fn release(
     Ok(release)
 }
 
-/// `shop 1.4.0`, as the manifest has it.
-fn describe(app: &Application) -> String {
-    match &app.version {
-        Some(version) => format!("{} {version}", app.name),
-        None => app.name.clone(),
-    }
-}
-
 /// `staging (a-driver at https://staging.example.com)`.
 fn place(target: &dyn Target) -> String {
     let info = target.info();
@@ -319,12 +240,13 @@ fn place(target: &dyn Target) -> String {
 }
 
 /// How much is in a package.
-fn content(package: &Package) -> Uploaded {
+pub fn content(package: &Package) -> Uploaded {
     Uploaded { files: package.blobs.len() as u64, bytes: package.size() }
 }
 
 /// `3 files, 1.2 MiB`.
-fn volume(files: u64, bytes: u64) -> String {
+fn volume(content: Uploaded) -> String {
+    let Uploaded { files, bytes } = content;
     format!("{}, {}", count(files as usize, "file"), indicatif::HumanBytes(bytes))
 }
 

@@ -36,6 +36,16 @@ pub enum Format {
     Directory(Arc<directory::Support>),
 }
 
+impl Format {
+    /// Its name: `bindle`, `directory`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Format::Bindle => "bindle",
+            Format::Directory(_) => "directory",
+        }
+    }
+}
+
 /// A package's name and version, build metadata included; together they are its identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageId {
@@ -85,6 +95,16 @@ pub enum Description {
         /// Lower-case hex.
         document: String,
     },
+}
+
+impl Description {
+    /// The name of the format.
+    pub fn format(&self) -> &'static str {
+        match self {
+            Description::Bindle(_) => "bindle",
+            Description::Directory { .. } => "directory",
+        }
+    }
 }
 
 /// One file of a package.

@@ -102,6 +102,13 @@ impl Layer {
         layer
     }
 
+    /// The layer without what it says of these.
+    pub fn without(mut self, keys: &[Key]) -> Layer {
+        self.values.retain(|key, _| !keys.contains(key));
+        self.notes.retain(|(key, _)| !keys.contains(key));
+        self
+    }
+
     /// Whether the layer says anything about `key`.
     pub fn has(&self, key: Key) -> bool {
         self.values.contains_key(&key)

@@ -8,6 +8,7 @@ pub mod local;
 pub mod local;
 
 use crate::http;
+use crate::package::Format;
 use crate::target::{Accounts, Examine, Target, TargetError};
 
 /// A kind of target: one line of the table below.
@@ -19,6 +20,8 @@ pub struct Driver {
     pub summary: &'static str,
     /// What it can do besides deploying, for people; the conformance suite compares it with the target itself.
     pub powers: &'static [&'static str],
+    /// The format of the packages that it takes, known without a target.
+    pub format: fn() -> Result<Format, TargetError>,
     /// Makes a target of it.
     pub connect: fn(&Config) -> Result<Box<dyn Target>, TargetError>,
     /// Its accounts; `None`: it does not ask who we are.
@@ -36,6 +39,7 @@ pub const DRIVERS: &[Driver] = &[
         kind: "hippo",
         summary: "Hippo on Nomad, with a Bindle registry",
         powers: &["accounts", "logs", "history", "removal", "retrieval"],
+        format: || Ok(Format::Bindle),
         connect: hippo::connect,
         accounts: Some(hippo::accounts),
         examine: hippo::examine,
@@ -44,6 +48,7 @@ pub const DRIVERS: &[Driver] = &[
         kind: "local",
         summary: "this machine: stores the app and serves it",
         powers: &["logs", "history", "removal", "retrieval"],
+        format: local::format,
         connect: local::connect,
         accounts: None,
         examine: local::examine,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use spin_deploy::app::{Fetch, FetchError};
-use spin_deploy::deploy::{self, Check, DeployError, Ending, OtherName, Outcome, Request, Visit};
+use spin_deploy::deploy::{self, Check, DeployError, Ending, Input, OtherName, Outcome, Project, Request, Visit};
 use spin_deploy::event::{Event, Step};
 use spin_deploy::package::Options;
 use spin_deploy::target::{AppName, ErrorKind, Phase, Proof};
@@ -39,12 +39,10 @@ impl Visit for NoVisits {
 
 fn request(app: &App) -> Request {
     Request {
-        from: app.path().to_owned(),
-        package: Options::default(),
+        input: Input::Project(Project { from: app.path().to_owned(), package: Options::default(), built: false }),
         timeout: Some(Duration::from_secs(60)),
         name: None,
         check: None,
-        built: false,
         expect: None,
         restore: false,
     }

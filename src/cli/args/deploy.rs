@@ -71,6 +71,23 @@ pub struct DestinationArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Application")]
 pub struct ApplicationArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+
+    /// Deploy this package, which `package` wrote, and no sources
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
+    #[arg(conflicts_with_all = ["from", "variables", "variable_from_env", "build", "buildinfo", "no_buildinfo"])]
+    pub package: Option<PathBuf>,
+
+    /// The app's name at the target [default: the manifest's] [env: SPIN_DEPLOY_APP]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
+    pub name: Option<String>,
+}
+
+/// What to make a package of.
+#[derive(Args)]
+#[command(next_help_heading = "Application")]
+pub struct SourceArgs {
     /// The manifest, or a directory that holds spin.toml
     #[arg(short, long, value_name = "PATH", default_value = ".", aliases = ["file", "from-file"])]
     pub from: PathBuf,
@@ -87,10 +104,6 @@ pub struct ApplicationArgs {
     /// Build first: spin build [env: SPIN_ALWAYS_BUILD]
     #[arg(long)]
     pub build: bool,
-
-    /// The app's name at the target [default: the manifest's] [env: SPIN_DEPLOY_APP]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
-    pub name: Option<String>,
 }
 
 /// How to package it.
@@ -196,7 +209,7 @@ impl ApplicationArgs {
 }
 
 impl DestinationArgs {
-    fn add_to(&self, layer: &mut Layer) {
+    pub(super) fn add_to(&self, layer: &mut Layer) {
         self.target.add_to(layer);
         self.connection.add_to(layer);
         self.local.add_to(layer);
@@ -206,7 +219,7 @@ impl DestinationArgs {
 }
 
 impl PackagingArgs {
-    fn add_to(&self, layer: &mut Layer) {
+    pub(super) fn add_to(&self, layer: &mut Layer) {
         switch(layer, Key::NoBuildinfo, self.no_buildinfo);
     }
 }

@@ -7,8 +7,14 @@ use tokio_util::sync::CancellationToken;
 pub use config::{Config, Launch, Limits, Serving};
 
 use crate::event::{Check, Verdict};
+use crate::package::Format;
 use crate::target::{Context, ErrorKind, Examine, Finding, Target, TargetError};
 use crate::targets;
+
+/// Why nothing can be packaged for it.
+pub fn format() -> Result<Format, TargetError> {
+    Err(absent(ErrorKind::Unsupported))
+}
 
 /// Why there is no such target.
 pub fn connect(_config: &targets::Config) -> Result<Box<dyn Target>, TargetError> {

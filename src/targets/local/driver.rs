@@ -31,6 +31,11 @@ use crate::{http, targets};
 /// What stands between the id of a package and the digest of its document in a reference.
 const DIGEST: &str = "@sha256:";
 
+/// The format of the packages that this machine runs.
+pub fn format() -> Result<Format, TargetError> {
+    Ok(Format::Directory(Arc::new(engine::embedded::support())))
+}
+
 /// Makes a target; nothing is read or written.
 pub fn connect(config: &targets::Config) -> Result<Box<dyn Target>, TargetError> {
     let Some(local) = &config.local else {

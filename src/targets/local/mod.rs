@@ -27,7 +27,7 @@ mod stand_in;
 pub mod store;
 
 pub use config::{Config, Launch, Limits, Serving};
-pub use driver::connect;
+pub use driver::{connect, format};
 pub use examine::examine;
 pub use serve::{detach, serve, stop};
 
