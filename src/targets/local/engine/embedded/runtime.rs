@@ -76,7 +76,9 @@ fn cache(directory: &Path) -> Result<Cache, EngineError> {
     own(directory).map_err(|error| refused(error.to_string()))?;
     let directory = fs::canonicalize(directory).map_err(|error| refused(error.to_string()))?;
     let mut config = CacheConfig::new();
-    config.with_directory(directory);
+    // Wasmtime would compress what was used 256 times once more, at zstd's level 20: well over 100 MB of memory at a
+    // moment that nobody chose, in a server that otherwise needs half of that. Entries stay as they were first written.
+    config.with_directory(directory).with_baseline_compression_level(3).with_optimized_compression_level(3);
     Cache::new(config).map_err(|error| refused(format!("{error:#}")))
 }
 
