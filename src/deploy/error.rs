@@ -31,7 +31,7 @@ pub enum DeployError {
     #[error(transparent)]
     Package(#[from] PackageError),
     /// The target failed at a step.
-    #[error("could not {} {subject}", .step.name())]
+    #[error("could not {} {subject}", verb(*.step))]
     Target {
         step: Step,
         subject: String,
@@ -78,6 +78,14 @@ pub enum DeployError {
         /// What is live now, as far as it is known.
         live: Option<String>,
     },
+}
+
+/// What was being done, as a verb.
+fn verb(step: Step) -> &'static str {
+    match step {
+        Step::Rollback => "roll back",
+        step => step.name(),
+    }
 }
 
 /// What was wrong with the last answer to a check.

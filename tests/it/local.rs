@@ -3,7 +3,7 @@
 mod deaths;
 mod deploy;
 mod limits;
-mod machine;
+pub mod machine;
 mod refusals;
 mod serve;
 mod soak;

@@ -19,6 +19,7 @@ mod program;
 mod registry;
 mod scripts;
 mod settings;
+mod story;
 mod support;
 mod terminal;
 mod transcripts;

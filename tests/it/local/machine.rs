@@ -102,6 +102,20 @@ impl Machine {
         self.home.path().join("data")
     }
 
+    /// The port that its server looks at first.
+    pub fn first_port(&self) -> u32 {
+        self.first_port
+    }
+
+    /// The version of an application that answers here.
+    pub async fn running(&self, app: &str) -> Option<String> {
+        let record = std::fs::read(self.data().join("apps").join(app).join("record.json")).ok()?;
+        let port = serde_json::from_slice::<Value>(&record).expect("a record is JSON")["port"].clone();
+        let info = self.try_get(&format!("http://127.0.0.1:{port}/.well-known/spin/info")).await.ok()?;
+        let info: Value = serde_json::from_str(&info.body).ok()?;
+        (info["name"] == app).then(|| info["version"].as_str().map(str::to_owned))?
+    }
+
     /// What is recorded of an application.
     pub fn record(&self, app: &str) -> Value {
         let path = self.data().join("apps").join(app).join("record.json");
