@@ -90,6 +90,18 @@ impl Failure {
         if hinted { self } else { self.hint(hint) }
     }
 
+    /// A failure of a target that was asked about an application: what is absent is the application.
+    pub fn asking(error: TargetError) -> Self {
+        match error.kind {
+            ErrorKind::NotFound => Failure {
+                code: ExitCode::ReleaseRefused,
+                hints: hints::or_else(error.hints.clone(), hints::OF_ABSENT),
+                ..error.into()
+            },
+            _ => error.into(),
+        }
+    }
+
     /// A failure of a target that was to remove something.
     pub fn removing(error: TargetError) -> Self {
         Failure { code: target_code(Step::Remove, error.kind), ..error.into() }
@@ -248,6 +260,9 @@ impl From<DeployError> for Failure {
                 failure
                     .hint("see what is live, and decide again: `spin-deploy status`, with the options of this target")
             }
+            DeployError::Absent { .. } => {
+                Failure { live: Some("nothing".to_owned()), ..failure }.hint(hints::OF_ABSENT)
+            }
             DeployError::CannotRestore { .. } => failure.hint("leave out `--rollback-on-failure`"),
             DeployError::OtherFormat { .. } => {
                 failure.hint("package the application for that target: `spin-deploy package --target NAME`")
@@ -289,6 +304,7 @@ fn deploy_code(error: &DeployError) -> ExitCode {
         DeployError::NotReady(_) | DeployError::CheckFailed(..) => ExitCode::OutcomeUnknown,
         DeployError::NoUrl { .. } => ExitCode::Usage,
         DeployError::Cancelled { .. } => ExitCode::Cancelled,
+        DeployError::Absent { .. } => ExitCode::ReleaseRefused,
         DeployError::Unexpected(_) => ExitCode::Conflict,
         DeployError::CannotRestore { .. } | DeployError::OtherFormat { .. } => ExitCode::InvalidApplication,
         DeployError::Restored { .. } => ExitCode::RolledBack,

@@ -53,7 +53,7 @@ struct Telling<'a> {
 impl Telling<'_> {
     async fn once(mut self, mut reader: Box<dyn LogReader + '_>, cx: &Context) -> Result<u64, Failure> {
         tokio::select! {
-            batch = reader.read(cx) => self.tell(batch?),
+            batch = reader.read(cx) => self.tell(batch.map_err(Failure::asking)?),
             () = cx.cancel.cancelled() => {
                 return Err(Failure::new(ExitCode::Cancelled, "cancelled").hint("run the same command again"));
             }
@@ -83,7 +83,7 @@ impl Telling<'_> {
                     pause = LONG_PAUSE;
                 }
                 Err(error) if error.kind == ErrorKind::Cancelled => return Ok(self.lines),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(Failure::asking(error)),
             }
             if self.watch.is_unheard() {
                 return Ok(self.lines);

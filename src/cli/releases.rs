@@ -17,7 +17,8 @@ use super::watch::Watch;
 pub fn run(args: &ReleasesArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let subject = Subject::find(&args.app, args.app.layer(), Purpose::App("releases"), environment, watch)?;
     let history = subject.history()?;
-    let releases = Inquiry::new()?.ask(watch, async |cx| history.releases(cx, &subject.app).await)??;
+    let releases = Inquiry::new()?.ask(watch, async |cx| history.releases(cx, &subject.app).await)?;
+    let releases = releases.map_err(Failure::asking)?;
     Ok(Event::Releases(Releases {
         target: subject.place().to_owned(),
         app: subject.app.to_string(),

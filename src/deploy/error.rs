@@ -6,7 +6,7 @@ use super::Unmet;
 use crate::app::{FetchError, LoadError, Place};
 use crate::event::Step;
 use crate::package::{PackageError, Refusal};
-use crate::target::{Release, Status, TargetError};
+use crate::target::{AppName, Release, Status, TargetError};
 
 /// Why a deployment failed, and what is live now.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,14 @@ pub enum DeployError {
     /// A path has to answer, and the target does not say where the application answers.
     #[error("could not check {subject}: {target} does not know the URL of the application")]
     NoUrl { target: String, subject: String, release: Box<Release> },
+    /// There is no such application where it was looked for.
+    #[error("there is no {app} at {target}")]
+    Absent {
+        app: AppName,
+        target: String,
+        #[source]
+        source: TargetError,
+    },
     /// Something else is live than has to be.
     #[error(transparent)]
     Unexpected(Box<Unmet>),
@@ -84,6 +92,7 @@ pub enum DeployError {
 fn verb(step: Step) -> &'static str {
     match step {
         Step::Rollback => "roll back",
+        Step::Wait => "wait for",
         step => step.name(),
     }
 }

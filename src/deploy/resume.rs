@@ -37,7 +37,7 @@ pub async fn resume(
     let Some(release) = status.release.filter(|_| status.phase != Phase::Absent) else {
         let why = status.detail.unwrap_or_else(|| "nothing was released".to_owned());
         let source = TargetError::new(ErrorKind::NotFound, format!("find a release of {app}")).because(anyhow!(why));
-        return Err(DeployError::Target { step: Step::Wait, subject: app.to_string(), source });
+        return Err(DeployError::Absent { app: app.clone(), target: target.info().name.clone(), source });
     };
     let expected = wish.release.clone().map(Expected::Release);
     expect::meet(target, app, expected.as_ref(), Some(&release))?;

@@ -36,7 +36,13 @@ pub async fn rollback(
 ) -> Result<Answered, DeployError> {
     let app = &wish.app;
     let stage = Stage::start(cx, Step::Plan, place(target));
-    let releases = stage.target(app.to_string(), None, history.releases(cx, app)).await?;
+    let releases = stage.target(app.to_string(), None, history.releases(cx, app)).await;
+    let releases = releases.map_err(|error| match error {
+        DeployError::Target { source, .. } if source.kind == ErrorKind::NotFound => {
+            DeployError::Absent { app: app.clone(), target: target.info().name.clone(), source }
+        }
+        error => error,
+    })?;
     let active = releases.iter().find(|release| release.active).map(named);
     expect::meet(target, app, wish.expect.as_ref(), active.as_ref())?;
     let wanted = choose(&releases, wish.to.as_ref()).map_err(|why| {
@@ -51,7 +57,7 @@ pub async fn rollback(
     });
     stage.go_on(active.as_ref())?;
 
-    let stage = Stage::start(cx, Step::Rollback, format!("{app} to {}", wanted.version));
+    let stage = Stage::start(cx, Step::Rollback, format!("{app} {}", wanted.version));
     let going_back = history.rollback(cx, app, &wanted.id);
     let release = stage.target(app.to_string(), active.as_ref(), going_back).await?;
     stage.finish(format!("release {}", release.id));

@@ -12,6 +12,9 @@ use crate::target::ErrorKind;
 /// What to do about a bug.
 pub const REPORT: &str = "report this bug, with the lines above";
 
+/// About an application that is not there.
+pub const OF_ABSENT: &str = "make it live first: `spin-deploy deploy`, with the options of this target";
+
 /// These, or the other one where there are none.
 pub fn or_else(hints: Vec<String>, other: &str) -> Vec<String> {
     if hints.is_empty() { vec![other.to_owned()] } else { hints }

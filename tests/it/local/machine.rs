@@ -1,5 +1,6 @@
 //! A machine of its own: a home directory, and at most one server, which goes away with it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -129,6 +130,17 @@ impl Machine {
         let entries = std::fs::read_dir(&logs).expect("there are logs").map(|entry| entry.unwrap().path());
         let of_component = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(component);
         entries.filter(of_component).map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    }
+
+    /// Lets the component `web` of an application write further lines.
+    pub fn write_log(&self, app: &str, lines: &[&str]) {
+        let directory = self.data().join("apps").join(app).join("logs");
+        std::fs::create_dir_all(&directory).expect("the application is there");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("web.log"));
+        let mut file = file.expect("a log can be written");
+        for line in lines {
+            writeln!(file, "{:.3} out {line}", jiff::Timestamp::now()).expect("a log can be written");
+        }
     }
 
     /// The process that holds the lock, while it lives.

@@ -221,7 +221,7 @@ async fn going_back_twice_can_be_guarded() {
 async fn there_has_to_be_something_to_go_back_to() {
     let (app, target) = (App::new("shop"), Memory::new());
     let kind = |ended: Result<Answered, DeployError>| match ended {
-        Err(DeployError::Target { source, .. }) => source.kind,
+        Err(DeployError::Target { source, .. } | DeployError::Absent { source, .. }) => source.kind,
         other => panic!("{other:?}"),
     };
     assert_eq!(kind(roll_back(&target, &back(None)).await), ErrorKind::NotFound);
@@ -255,8 +255,7 @@ async fn waiting_again_ends_as_a_deploy_does() {
 #[tokio::test]
 async fn nothing_is_waited_for_where_nothing_was_released() {
     let ended = deploy::resume(&context().0, &Memory::new(), &NoVisits, &resuming(None)).await;
-    let Err(DeployError::Target { source, .. }) = ended else { panic!("{ended:?}") };
-    assert_eq!(source.kind, ErrorKind::NotFound);
+    assert!(matches!(ended, Err(DeployError::Absent { .. })), "{ended:?}");
 }
 
 #[tokio::test]
