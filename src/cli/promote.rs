@@ -41,9 +41,9 @@ pub fn run(args: &PromoteArgs, environment: &Environment, watch: &Arc<Watch>) ->
         let from = source_settings(args, environment, watch)?;
         refuse_the_same(&from, &settings)?;
         let driver: &Driver = from.driver.value;
+        refuse_other_format(driver, settings.driver.value, &from, &settings)?;
         let app = app_name(&from, &args.file)?;
         let (target, _) = connect(driver, &from, &args.login, environment, watch)?;
-        refuse_other_format(driver, settings.driver.value, &from, &settings)?;
         Ok(Source::Elsewhere(Box::new(Elsewhere { target, app })))
     };
     let timeout = args.waiting.patience(settings.timeout.value);

@@ -15,6 +15,7 @@ mod layering;
 mod local;
 mod login;
 mod outputs;
+mod packages;
 mod pipeline;
 mod program;
 mod registry;

@@ -109,7 +109,7 @@ struct Tape<'a> {
 impl Tape<'_> {
     /// Runs the program at the target `here`, unless it is told another one.
     async fn run(&mut self, args: &[&str]) {
-        let program = self.scene.program(&self.app).env("SPIN_DEPLOY_TARGET", "here").args(args);
+        let program = self.scene.program(self.app.path()).env("SPIN_DEPLOY_TARGET", "here").args(args);
         writeln!(self.text, "$ spin-deploy {}", args.join(" ")).unwrap();
         let (code, printed) = match self.reader {
             Reader::Terminal => at_terminal(program, args).await,

@@ -14,8 +14,8 @@ use crate::support::stack::{PASSWORD, Stack, USER};
 /// Where a story is set.
 #[async_trait]
 pub trait Scene: Sync {
-    /// The program in the directory of the application, knowing both targets.
-    fn program(&self, app: &App) -> Program;
+    /// The program in a directory, knowing both targets.
+    fn program(&self, directory: &Path) -> Program;
 
     /// The version of the application that runs at a target.
     async fn running(&self, target: &str, app: &App) -> Option<String>;
@@ -84,8 +84,8 @@ fn configure(home: &Path, targets: &[String]) {
 
 #[async_trait]
 impl Scene for Hippos {
-    fn program(&self, app: &App) -> Program {
-        Program::at_home(self.home.path(), app.path())
+    fn program(&self, directory: &Path) -> Program {
+        Program::at_home(self.home.path(), directory)
     }
 
     async fn running(&self, target: &str, app: &App) -> Option<String> {
@@ -116,9 +116,9 @@ impl Scene for Hippos {
 
 #[async_trait]
 impl Scene for Machines {
-    fn program(&self, app: &App) -> Program {
+    fn program(&self, directory: &Path) -> Program {
         // Compiling is not what is tested.
-        Program::at_home(self.home.path(), app.path()).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        Program::at_home(self.home.path(), directory).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
     }
 
     async fn running(&self, target: &str, app: &App) -> Option<String> {

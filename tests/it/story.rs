@@ -18,7 +18,7 @@ async fn story_on_this_machine() {
 
 async fn tell(scene: &dyn Scene) {
     let app = App::new("shop");
-    let run = async |args: &[&str]| scene.program(&app).args(args).run().await;
+    let run = async |args: &[&str]| scene.program(app.path()).args(args).run().await;
 
     let first = planned(&run).await;
     run(&["-t", "here"]).await.expect(0);
