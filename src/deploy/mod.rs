@@ -136,7 +136,7 @@ pub async fn run(
     }
 }
 
-/// Says what [`run`] would do. Reads only.
+/// Says exactly what [`run`] would do. Reads only, and more than a deployment reads before it begins.
 pub async fn plan(
     cx: &Context,
     target: &dyn Target,
@@ -145,7 +145,7 @@ pub async fn plan(
 ) -> Result<Planning, DeployError> {
     let (app, package) = make::prepare(cx, target, fetch, request).await?;
     let stage = Stage::start(cx, Step::Plan, place(target));
-    let plan = stage.target(app.to_string(), None, target.plan(cx, &app, &package)).await?;
+    let plan = stage.target(app.to_string(), None, target.foresee(cx, &app, &package)).await?;
     let missing = stage.target(app.to_string(), plan.current.as_ref(), target.missing(cx, &package, &plan)).await?;
     if !plan.is_unchanged() {
         expect::meet(target, &app, request.expect.as_ref(), plan.current.as_ref())?;

@@ -48,6 +48,13 @@ pub trait Target: std::fmt::Debug + Send + Sync {
     /// that it answers, not only that it is recorded.
     async fn plan(&self, cx: &Context, app: &AppName, package: &Package) -> Result<Plan, TargetError>;
 
+    /// The same as `plan`, to the last word: exactly the changes that a release would say that it made, were it to begin
+    /// now. It may ask for what a release only finds out on its way, which `plan`, a part of every deployment, does not
+    /// spend requests on. Reads only.
+    async fn foresee(&self, cx: &Context, app: &AppName, package: &Package) -> Result<Plan, TargetError> {
+        self.plan(cx, app, package).await
+    }
+
     /// What `publish` would have to send, as far as the registry can tell; `plan` is what the target said of this package.
     /// Reads only.
     async fn missing(&self, cx: &Context, package: &Package, plan: &Plan) -> Result<Missing, TargetError> {

@@ -34,8 +34,8 @@ pub struct AppState {
     pub channel: Option<ChannelState>,
 }
 
-/// Whether a version is registered. Finding out takes paging through all revisions of the server, so a plan does
-/// without where it can: a version that no look has shown counts as one to create.
+/// Whether a version is registered. Finding out takes paging through all revisions of the server, which a deployment
+/// does when it releases, and not before: until a look has shown it, a version counts as one to create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
     /// Not looked for, or not found.
@@ -92,6 +92,11 @@ impl AppState {
         let revision = if active { Registered::Yes } else { Registered::NotSeen };
         AppState { revision, channel, ..self }
     }
+
+    /// Whether a release has to know the wished version's row.
+    pub fn needs_revision(&self, wish: &Wish) -> bool {
+        self.channel.as_ref().is_none_or(|channel| channel.needs_patch(wish))
+    }
 }
 
 impl ChannelState {
@@ -135,13 +140,14 @@ impl ChannelState {
         self.record.as_ref().is_some_and(|record| !record.pinned)
     }
 
-    /// In what the record differs from the wish, in words.
+    /// In what the record differs from the wish, in words. A channel that gets another version stays with it in any
+    /// case; that it followed a rule is a difference of its own only where the version is the right one. So these words
+    /// are the same whether the record was read or only its version is known.
     fn differences(&self, wish: &Wish) -> Vec<String> {
         let mut differences = Vec::new();
         if !self.runs(wish) {
             differences.push(format!("{} -> {}", self.version.as_deref().unwrap_or("no revision"), wish.version));
-        }
-        if self.follows_rule() {
+        } else if self.follows_rule() {
             differences.push("pinned: it followed a range rule".to_owned());
         }
         if let Some(new) = self.new_domain(wish) {
@@ -285,12 +291,7 @@ mod tests {
             (Yes, channel(Some(OLD), None, None), "keep", update("1.0.0+sold -> 1.0.0+snew")),
             (NotSeen, channel(None, None, None), "create", update("no revision -> 1.0.0+snew")),
             (Yes, channel(Some(OLD), Some(true), ours()), "keep", update("1.0.0+sold -> 1.0.0+snew")),
-            (
-                Yes,
-                channel(Some(OLD), Some(false), None),
-                "keep",
-                update("1.0.0+sold -> 1.0.0+snew; pinned: it followed a range rule"),
-            ),
+            (Yes, channel(Some(OLD), Some(false), None), "keep", update("1.0.0+sold -> 1.0.0+snew")),
             (Yes, channel(Some(NEW), Some(false), ours()), "keep", update("pinned: it followed a range rule")),
             (
                 Yes,

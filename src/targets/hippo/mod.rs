@@ -248,6 +248,12 @@ impl Target for HippoTarget {
         Ok(plan)
     }
 
+    async fn foresee(&self, cx: &Context, app: &AppName, package: &Package) -> Result<Plan, TargetError> {
+        let wish = self.wish(app, &package.id);
+        let state = self.observer(&wish).foresee(cx).await?;
+        Ok(Plan { changes: changes::changes(&wish, &state), current: self.current(&state) })
+    }
+
     async fn publish(&self, cx: &Context, package: &Package) -> Result<Artifact, TargetError> {
         let failed = |error| fault::of_registry(error, format!("upload {} to the Bindle server", package.id));
         let registry = self.registry().await.map_err(failed)?;

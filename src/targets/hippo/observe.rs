@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use super::api::App;
 use super::app_url::AppUrl;
-use super::changes::{AppState, ChannelState, State, Wish, find_app};
+use super::changes::{self, AppState, ChannelState, Registered, State, Wish, find_app};
 use super::client::Hippo;
 use super::readiness::{self, Sight};
 use super::{fault, names};
@@ -46,11 +46,7 @@ impl Observer<'_> {
         if !channel.runs(self.wish) && self.wish.domain.is_none() {
             return Ok(listed);
         }
-        let channel = match self.hippo.channel(cx, &channel.id).await {
-            Ok(channel) => Some(ChannelState::read(&channel)),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(self.hippo.fail(format!("read channel {}", self.wish.channel), error)),
-        };
+        let channel = self.read(cx, &channel.id).await?;
         let mut state = listed.with_channel(channel, self.wish);
         if let Some(channel) = state.channel.as_mut().filter(|channel| !channel.needs_patch(self.wish)) {
             let sight = self.look(cx, channel).await?;
@@ -61,6 +57,55 @@ impl Observer<'_> {
             channel.sight = Some(sight);
         }
         Ok(state)
+    }
+
+    /// Looks the application up, and at all that a release finds out on its way: whether the version is registered, and
+    /// how the channel is, which tells where the application answers and whether it follows a rule.
+    pub async fn foresee(&self, cx: &Context) -> Result<State, TargetError> {
+        let Some(mut app) = self.observe(cx).await? else { return Ok(None) };
+        if let Some(listed) = app.channel.take_if(|channel| channel.record.is_none()) {
+            // The version stays the listed one, from which a release would start.
+            let read = self.read(cx, &listed.id).await?;
+            app.channel = read.map(|read| ChannelState { version: listed.version, ..read });
+        }
+        if app.channel.as_ref().is_some_and(ChannelState::follows_rule) {
+            let message = format!(
+                "channel {} follows a range rule and would stay with the revision that is deployed to it",
+                self.wish.channel
+            );
+            cx.report(Event::Note { message });
+        }
+        if app.needs_revision(self.wish) && self.find_revision(cx, &app.id).await?.is_some() {
+            app.revision = Registered::Yes;
+        }
+        Ok(Some(app))
+    }
+
+    /// The row of the wished version: of several, that of the smallest id.
+    pub async fn find_revision(&self, cx: &Context, app_id: &str) -> Result<Option<String>, TargetError> {
+        let version = &self.wish.version;
+        let revisions = self.hippo.revisions(cx).await;
+        let revisions = revisions.map_err(|error| self.hippo.fail(format!("look up revision {version}"), error))?;
+        let rows = changes::rows(&revisions, app_id, version);
+        if let [first, _, ..] = rows.as_slice() {
+            cx.report(Event::Note {
+                message: format!(
+                    "revision {version} is registered {} times; using the row of the smallest id, {}",
+                    rows.len(),
+                    first.id
+                ),
+            });
+        }
+        Ok(rows.first().map(|row| row.id.clone()))
+    }
+
+    /// A channel as it shows itself; `None`: it is not there any more.
+    async fn read(&self, cx: &Context, id: &str) -> Result<Option<ChannelState>, TargetError> {
+        match self.hippo.channel(cx, id).await {
+            Ok(channel) => Ok(Some(ChannelState::read(&channel))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.hippo.fail(format!("read channel {}", self.wish.channel), error)),
+        }
     }
 
     /// Tries the application's URL once.

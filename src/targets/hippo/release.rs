@@ -55,8 +55,7 @@ impl<'a> Releasing<'a> {
             Some(app) => (app, is_new),
             None => self.create_app(cx).await?,
         };
-        let needs_revision = app.channel.as_ref().is_none_or(|channel| channel.needs_patch(self.wish()));
-        let revision_id = match needs_revision {
+        let revision_id = match app.needs_revision(self.wish()) {
             true => Some(self.ensure_revision(cx, &mut app).await?),
             false => None,
         };
@@ -154,7 +153,7 @@ impl<'a> Releasing<'a> {
     /// The row of the wished version, registered where there is none. Never registers twice: Hippo would store a
     /// second row.
     async fn ensure_revision(&self, cx: &Context, app: &mut AppState) -> Result<String, TargetError> {
-        if let Some(id) = self.find_revision(cx, &app.id).await? {
+        if let Some(id) = self.observer.find_revision(cx, &app.id).await? {
             app.revision = Registered::Yes;
             return Ok(id);
         }
@@ -170,7 +169,7 @@ impl<'a> Releasing<'a> {
             Err(_) => 0,
         };
         for look in 1..=looks {
-            if let Some(id) = self.find_revision(cx, &app.id).await? {
+            if let Some(id) = self.observer.find_revision(cx, &app.id).await? {
                 self.warn_of_odd_registration(cx, &outcome);
                 return Ok(id);
             }
@@ -179,25 +178,6 @@ impl<'a> Releasing<'a> {
             }
         }
         Err(self.explain_revision(operation, outcome))
-    }
-
-    async fn find_revision(&self, cx: &Context, app_id: &str) -> Result<Option<String>, TargetError> {
-        let wish = self.wish();
-        let revisions = self.observer.hippo.revisions(cx).await;
-        let revisions =
-            revisions.map_err(|error| self.observer.hippo.fail(format!("look up revision {}", wish.version), error))?;
-        let rows = changes::rows(&revisions, app_id, &wish.version);
-        if let [first, _, ..] = rows.as_slice() {
-            cx.report(Event::Note {
-                message: format!(
-                    "revision {} is registered {} times; using the row of the smallest id, {}",
-                    wish.version,
-                    rows.len(),
-                    first.id
-                ),
-            });
-        }
-        Ok(rows.first().map(|row| row.id.clone()))
     }
 
     fn warn_of_odd_registration(&self, cx: &Context, outcome: &Result<(), ApiError>) {
