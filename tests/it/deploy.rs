@@ -8,6 +8,7 @@ mod faults;
 mod hippo;
 mod inputs;
 mod names;
+mod plans;
 
 use crate::program::Program;
 use crate::support::app::App;

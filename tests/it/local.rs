@@ -4,6 +4,7 @@ mod deaths;
 mod deploy;
 mod limits;
 pub mod machine;
+mod plans;
 mod refusals;
 mod serve;
 mod soak;

@@ -18,7 +18,7 @@ use crate::support::memory::Memory;
 use crate::support::recorder::{Recorder, context};
 
 /// No application here has a source to download.
-struct NoDownloads;
+pub struct NoDownloads;
 
 #[async_trait]
 impl Fetch for NoDownloads {
@@ -28,7 +28,7 @@ impl Fetch for NoDownloads {
 }
 
 /// Nothing is to be checked.
-struct NoVisits;
+pub struct NoVisits;
 
 #[async_trait]
 impl Visit for NoVisits {
@@ -37,7 +37,8 @@ impl Visit for NoVisits {
     }
 }
 
-fn request(app: &App) -> Request {
+/// An ordinary deployment.
+pub fn request(app: &App) -> Request {
     Request {
         input: Input::Project(Project { from: app.path().to_owned(), package: Options::default(), built: false }),
         timeout: Some(Duration::from_secs(60)),

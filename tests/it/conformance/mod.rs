@@ -119,6 +119,8 @@ conformance! {
     after::nobody_goes_back_to_a_package_that_is_gone,
     after::a_package_that_was_got_back_goes_elsewhere_as_it_is,
     after::a_registry_says_what_it_lacks,
+    after::what_is_foreseen_is_what_a_deployment_says_that_it_did,
+    after::what_is_foreseen_for_a_channel_that_was_removed_is_what_is_done,
     after::an_application_that_was_removed_can_be_told_from_one_that_fails,
 }
 

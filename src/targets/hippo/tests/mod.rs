@@ -1,5 +1,6 @@
 //! The driver over the wire, against a small Hippo that remembers.
 
+mod foresight;
 mod stand_in;
 
 use std::sync::Arc;
