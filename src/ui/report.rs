@@ -12,7 +12,8 @@ use crate::event::{
 pub fn planned(planned: &Planned) -> Vec<String> {
     let Planned { target, app, version, current, changes, upload, unchanged, .. } = planned;
     let from = match current {
-        Some(current) if current.version == *version => " (live already)".to_owned(),
+        Some(current) if current.version == *version && *unchanged => " (live already)".to_owned(),
+        Some(current) if current.version == *version => " (recorded already)".to_owned(),
         Some(current) if current.release == current.version => format!(", in place of {}", current.version),
         Some(current) => format!(", in place of {} (release {})", current.version, current.release),
         None => ", a first release".to_owned(),

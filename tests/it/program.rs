@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -169,4 +170,30 @@ impl Running {
         let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
         Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
+}
+
+/// The JSON record that ends a run.
+pub fn last(output: &Output) -> Value {
+    serde_json::from_str(output.stdout.lines().last().expect("it says something")).expect("records are JSON")
+}
+
+/// The changes of a `planned` record in the words that a `finished` one has for them.
+pub fn changes_told(planned: &Value) -> Value {
+    let told = |change: &Value| {
+        let text = |member: &str| change[member].as_str().map(str::to_owned);
+        let detail = text("detail").map(|detail| format!(" ({detail})")).unwrap_or_default();
+        format!("{} {}{detail}", text("action").expect("it is a text"), text("subject").expect("it is a text"))
+    };
+    planned["changes"].as_array().expect("it is a list").iter().map(told).collect::<Vec<_>>().into()
+}
+
+/// Until it is dropped, snapshots of this test do without what is not the same in each run, or for each build of the
+/// program: tags of versions, times, durations.
+pub fn steadily() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\+s[0-9a-f]{8,}", "+sTAG");
+    settings.add_filter(r#""elapsed_ms": ?\d+"#, r#""elapsed_ms": 0"#);
+    settings.add_filter(r#""time": ?"[^"]*""#, r#""time": "TIME""#);
+    settings.add_filter(r"in \d+\.\d s", "in TIME");
+    settings.bind_to_scope()
 }

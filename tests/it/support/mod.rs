@@ -26,9 +26,3 @@ pub fn package_as(app: &app::App, format: &Format) -> Package {
     let (options, downloads) = (Options::default(), Downloads::new());
     package::assemble(&application, format, &options, &downloads).expect("it can be packaged")
 }
-
-/// A text without durations and the tags of versions, which are not the same in each run or each build.
-pub fn steady(text: &str) -> String {
-    let numbers = regex::Regex::new(r"\+s[0-9a-f]{8,}").expect("it is an expression");
-    numbers.replace_all(text, "+sTAG").into_owned()
-}
