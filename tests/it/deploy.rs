@@ -4,6 +4,7 @@ mod budgets;
 mod builds;
 mod checks;
 mod deaths;
+mod deaths_after;
 mod faults;
 mod hippo;
 mod inputs;

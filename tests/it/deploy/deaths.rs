@@ -5,9 +5,9 @@ use nix::sys::signal::{Signal, kill};
 use super::{App, Program, Stack, assert_live, deploy, deploy_within};
 use crate::support::traffic::Moment;
 
-/// Kills the program at request `k`; says whether it got that far.
-async fn die_at(app: &App, stack: &Stack, k: usize, moment: Moment) -> bool {
-    let running = Program::deploying(app, stack).start();
+/// Kills a run at request `k`; says whether it got that far.
+pub async fn die_at(program: Program, stack: &Stack, k: usize, moment: Moment) -> bool {
+    let running = program.start();
     let pid = running.pid();
     stack.traffic.strike(k, moment, move || kill(pid, Signal::SIGKILL).expect("it is alive"));
     running.end().await;
@@ -20,7 +20,7 @@ async fn die_everywhere(moment: Moment, prepare: impl AsyncFn(&Stack, &App)) {
     loop {
         let (app, stack) = (App::new("shop"), Stack::start().await);
         prepare(&stack, &app).await;
-        let died = die_at(&app, &stack, k, moment).await;
+        let died = die_at(Program::deploying(&app, &stack), &stack, k, moment).await;
         let parcels = crate::support::package(&app).blobs.len();
         deploy_within(parcels + 12, &app, &stack).await;
         assert_live(&app, &stack);
