@@ -1,5 +1,6 @@
 //! Deploys of the real program to a whole stack: what runs, what was sent, what is left behind.
 
+mod after;
 mod budgets;
 mod builds;
 mod checks;

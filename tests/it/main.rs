@@ -11,6 +11,7 @@ mod deploy;
 mod examine;
 mod examples;
 mod fake_hippo;
+mod following;
 mod layering;
 mod local;
 mod login;

@@ -1,0 +1,42 @@
+//! `logs --follow` of the real program while the application goes on writing.
+
+use nix::sys::signal::{Signal, kill};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStdout;
+
+use crate::scene::{Hippos, Machines, Scene};
+use crate::support::app::App;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_followed_at_hippo() {
+    follow(&Hippos::set().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_followed_on_this_machine() {
+    follow(&Machines::set()).await;
+}
+
+/// Every line comes once, in its order, and Ctrl-C is how it ends well.
+async fn follow(scene: &dyn Scene) {
+    let app = App::new("shop");
+    scene.program(app.path()).args(&["-t", "here"]).run().await.expect(0);
+    scene.write_log(&app, &["line 1", "line 2"]);
+    let mut running = scene.program(app.path()).args(&["logs", "-t", "here", "--follow", "-n", "1"]).start();
+    let mut lines = BufReader::new(running.stdout().expect("nobody took it")).lines();
+    expect(&mut lines, "line 2").await;
+    for batch in [&["line 3"][..], &["line 4", "line 5", "line 5"]] {
+        scene.write_log(&app, batch);
+        for line in batch {
+            expect(&mut lines, line).await;
+        }
+    }
+    kill(running.pid(), Signal::SIGINT).expect("it runs");
+    assert_eq!(lines.next_line().await.expect("it can be read"), None, "nothing comes twice");
+    running.end().await.expect(0);
+}
+
+async fn expect(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) {
+    let line = lines.next_line().await.expect("it can be read").expect("it goes on");
+    assert!(line.ends_with(text), "{line:?} is not {text:?}");
+}
