@@ -63,7 +63,7 @@ impl Client {
 
     /// Who answers.
     pub async fn server(&self) -> Result<ServerInfo> {
-        match self.ask(Method::GET, "server", Body::Empty, PATIENCE).await {
+        match self.question("server").await {
             // Every server of this API knows itself.
             Err(ControlError::Refused { status: StatusCode::NOT_FOUND, .. }) => Err(ControlError::OtherVersion),
             answer => answer,
@@ -77,7 +77,7 @@ impl Client {
 
     /// What it knows of an application.
     pub async fn app(&self, app: &str) -> Result<Option<AppStatus>> {
-        match self.ask(Method::GET, &format!("apps/{app}"), Body::Empty, PATIENCE).await {
+        match self.question(&format!("apps/{app}")).await {
             Ok(status) => Ok(Some(status)),
             Err(ControlError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
             Err(error) => Err(error),
@@ -97,6 +97,16 @@ impl Client {
     /// Removes an application.
     pub async fn remove(&self, app: &str) -> Result<()> {
         self.send(Method::DELETE, &format!("apps/{app}"), Body::Empty, COMPILING).await.map(drop)
+    }
+
+    /// Asks what changes nothing. A server that was killed is not gone at once: until the system has closed its socket,
+    /// whoever connects is taken, and then cut off. So what was cut off is asked once more, of whoever is there then.
+    async fn question<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let ask = || self.ask(Method::GET, path, Body::Empty, PATIENCE);
+        match ask().await {
+            Err(ControlError::Lost(error)) if error.kind == Kind::Interrupted => ask().await,
+            answer => answer,
+        }
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Body, patience: Duration) -> Result<T> {
@@ -237,6 +247,22 @@ mod tests {
             let error = client(&place).server().await.unwrap_err();
             assert!(matches!(error, ControlError::OtherVersion), "{error:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_cut_off_while_it_dies_is_no_server() {
+        let place = Place::new();
+        std::fs::create_dir_all(place.socket().parent().unwrap()).unwrap();
+        let listener = tokio::net::UnixListener::bind(place.socket()).unwrap();
+        let dying = async move {
+            // The knock, and the question. Then the system closes everything.
+            let connections = (listener.accept().await.unwrap(), listener.accept().await.unwrap());
+            drop(listener);
+            drop(connections);
+        };
+        let client = client(&place);
+        let (answer, ()) = tokio::join!(client.server(), dying);
+        assert!(matches!(answer, Err(ControlError::NotRunning)), "{answer:?}");
     }
 
     #[tokio::test]

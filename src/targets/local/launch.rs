@@ -68,6 +68,16 @@ pub enum LaunchError {
     Control(#[from] ControlError),
 }
 
+/// How long to wait between two looks at a server that is starting, or ending; it is given up after the last one.
+pub fn delays() -> impl Iterator<Item = Duration> {
+    let longer = |delay: &Duration| Some(LAST_DELAY.min(*delay * 3 / 2));
+    std::iter::successors(Some(FIRST_DELAY), longer).scan(Duration::ZERO, |waited, delay| {
+        let next = (*waited < DEADLINE).then_some(delay);
+        *waited += delay;
+        next
+    })
+}
+
 /// Starts a server, unless another process is faster, and returns what answers in the end.
 pub async fn start(paths: &Paths, launch: &Launch, client: &Client, sleep: Sleep) -> Result<ServerInfo, LaunchError> {
     paths.check()?;
@@ -80,7 +90,7 @@ pub async fn start(paths: &Paths, launch: &Launch, client: &Client, sleep: Sleep
     let run = || run(paths, launch, log.try_clone()?);
     let mut child = Starting::new(run().map_err(run_error)?);
     let last_words = || last_words(&paths.server_log(), begin);
-    let (mut waited, mut delay) = (Duration::ZERO, FIRST_DELAY);
+    let mut delays = delays();
     loop {
         match client.server().await {
             Ok(info) => {
@@ -90,26 +100,22 @@ pub async fn start(paths: &Paths, launch: &Launch, client: &Client, sleep: Sleep
             Err(ControlError::NotRunning) => {}
             Err(error) => return Err(error.into()),
         }
-        match child.ended() {
-            Some(status) if status.code() != Some(HELD) => {
-                return Err(LaunchError::Ended { status, last_words: last_words() });
+        let ended = child.ended();
+        if let Some(status) = ended.filter(|status| status.code() != Some(HELD)) {
+            return Err(LaunchError::Ended { status, last_words: last_words() });
+        }
+        let Some(delay) = delays.next() else {
+            if ended.is_none() {
+                return Err(LaunchError::Silent { last_words: last_words() });
             }
-            Some(_) if waited < DEADLINE => {
-                // Another one held the data directory. It answers soon, or it was about to end.
-                if matches!(ServerLock::holder(paths), Ok(None)) {
-                    child = Starting::new(run().map_err(run_error)?);
-                }
-            }
-            None if waited < DEADLINE => {}
-            Some(_) => {
-                let holder = ServerLock::holder(paths).ok().flatten().unwrap_or(Holder { pid: None });
-                return Err(LaunchError::Elsewhere { holder, socket: paths.socket.clone() });
-            }
-            None => return Err(LaunchError::Silent { last_words: last_words() }),
+            let holder = ServerLock::holder(paths).ok().flatten().unwrap_or(Holder { pid: None });
+            return Err(LaunchError::Elsewhere { holder, socket: paths.socket.clone() });
+        };
+        // Another one held the data directory. It answers soon, or it was about to end.
+        if ended.is_some() && matches!(ServerLock::holder(paths), Ok(None)) {
+            child = Starting::new(run().map_err(run_error)?);
         }
         sleep(delay).await;
-        waited += delay;
-        delay = LAST_DELAY.min(delay * 3 / 2);
     }
 }
 

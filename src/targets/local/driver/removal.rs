@@ -4,9 +4,10 @@ use anyhow::anyhow;
 
 use super::Local;
 use crate::target::{Action, AppName, Change, Context, ErrorKind, Removal, Scope, TargetError};
-use crate::targets::local::fault;
+use crate::targets::local::client::ControlError;
 use crate::targets::local::lock::{LockError, ServerLock};
 use crate::targets::local::record::Record;
+use crate::targets::local::{fault, launch};
 
 #[async_trait::async_trait]
 impl Removal for Local {
@@ -28,11 +29,22 @@ impl Removal for Local {
         }
         let (before, _) = self.observe(app).await?;
         let Some(record) = before.record else { return Ok(Vec::new()) };
-        if !before.server && self.forget(app, &operation).await?.is_some() {
-            return Ok(removed(&record));
+        let mut delays = launch::delays();
+        loop {
+            let unanswered = match self.client.remove(&app.0).await {
+                Ok(()) => return Ok(removed(&record)),
+                Err(error @ ControlError::NotRunning) => error,
+                Err(error) => return Err(fault::of_order(error, operation)),
+            };
+            if self.forget(app, &operation).await?.is_some() {
+                return Ok(removed(&record));
+            }
+            // One holds the data directory that does not answer: it is starting, or ending.
+            let Some(delay) = delays.next() else { return Err(fault::of_order(unanswered, operation)) };
+            if cx.cancel.run_until_cancelled((self.sleep)(delay)).await.is_none() {
+                return Err(fault::cancelled(operation));
+            }
         }
-        self.client.remove(&app.0).await.map_err(|error| fault::of_order(error, operation))?;
-        Ok(removed(&record))
     }
 }
 
