@@ -1,6 +1,7 @@
 //! Deploys of the real program to this machine, and what the real server answers.
 
 mod deaths;
+mod deaths_after;
 mod deploy;
 mod limits;
 pub mod machine;

@@ -100,11 +100,12 @@ impl Client {
     }
 
     /// Asks what changes nothing. A server that was killed is not gone at once: until the system has closed its socket,
-    /// whoever connects is taken, and then cut off. So what was cut off is asked once more, of whoever is there then.
+    /// whoever connects is taken, and then cut off. So what was cut off is asked once more, of whoever is there then. One
+    /// that is silent (which has no cause below it) is not.
     async fn question<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let ask = || self.ask(Method::GET, path, Body::Empty, PATIENCE);
         match ask().await {
-            Err(ControlError::Lost(error)) if error.kind == Kind::Interrupted => ask().await,
+            Err(ControlError::Lost(error)) if error.kind == Kind::Interrupted && error.source.is_some() => ask().await,
             answer => answer,
         }
     }

@@ -4,24 +4,26 @@ use nix::sys::signal::{Signal, kill};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::machine::Machine;
-use crate::program::Running;
+use crate::program::{Program, Running};
 use crate::support::app::App;
 
 /// Who dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Victim {
+pub enum Victim {
     Client,
     Server,
     Both,
 }
 
-/// Where a deploy is when somebody dies.
+/// Where a run is when somebody dies.
 #[derive(Debug, Clone, Copy)]
-enum Point {
+pub enum Point {
     /// After so many lines of its JSON output.
     Line(usize),
     /// As soon as there are so many files and directories in the data directory.
     Entries(usize),
+    /// As soon as so many of those are gone that were there before.
+    Gone(usize),
 }
 
 fn entries(directory: &std::path::Path) -> usize {
@@ -42,9 +44,10 @@ fn strike(machine: &Machine, running: &Running, victim: Victim) {
     }
 }
 
-/// Deploys, and lets somebody die at that point; says whether the deploy got that far.
-async fn die_at(machine: &Machine, app: &App, victim: Victim, point: Point) -> bool {
-    let mut running = machine.program(app.path()).args(&["--format", "json", "--timeout", "20s"]).start();
+/// Runs a command, and lets somebody die at that point; says whether the run got that far.
+pub async fn die_at(machine: &Machine, program: Program, victim: Victim, point: Point) -> bool {
+    let before = entries(&machine.data());
+    let mut running = program.args(&["--format", "json"]).start();
     let mut lines = BufReader::new(running.stdout().expect("it is piped")).lines();
     let reached = match point {
         Point::Line(count) => {
@@ -54,15 +57,8 @@ async fn die_at(machine: &Machine, app: &App, victim: Victim, point: Point) -> b
             }
             seen == count
         }
-        Point::Entries(count) => loop {
-            if entries(&machine.data()) >= count {
-                break true;
-            }
-            if running.has_ended() {
-                break false;
-            }
-            tokio::task::yield_now().await;
-        },
+        Point::Entries(count) => until(&mut running, || entries(&machine.data()) >= count).await,
+        Point::Gone(count) => until(&mut running, || entries(&machine.data()) + count <= before).await,
     };
     if reached {
         strike(machine, &running, victim);
@@ -72,13 +68,27 @@ async fn die_at(machine: &Machine, app: &App, victim: Victim, point: Point) -> b
     reached
 }
 
+/// Waits until something holds; `false`: the run has ended before.
+async fn until(running: &mut Running, holds: impl Fn() -> bool) -> bool {
+    loop {
+        if holds() {
+            return true;
+        }
+        if running.has_ended() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Walks the points; `prepare` makes the state before.
 async fn walk(victim: Victim, point: fn(usize) -> Point, prepare: impl AsyncFn(&Machine, &App)) {
     let mut k = 1;
     loop {
         let (machine, app) = (Machine::new(), App::new("shop"));
         prepare(&machine, &app).await;
-        let reached = die_at(&machine, &app, victim, point(k)).await;
+        let program = machine.program(app.path()).args(&["--timeout", "20s"]);
+        let reached = die_at(&machine, program, victim, point(k)).await;
         let url = machine.deploy(&app).await;
         let version = machine.get(&format!("{url}/.well-known/spin/info")).await.expect(200);
         let record = machine.record("shop");

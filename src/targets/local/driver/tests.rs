@@ -1,13 +1,16 @@
 //! What the driver makes of what is on disk and of what the server says.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::Digest as _;
 use tokio_util::sync::CancellationToken;
 
+use super::super::lock::ServerLock;
 use super::super::stand_in::{Answers, Place, good, status};
 use super::*;
 use crate::event::{Reporter, Uploaded};
@@ -309,6 +312,30 @@ async fn an_application_is_removed_with_and_without_a_server() {
     place.serve(good);
     assert_eq!(lines(&target(&place).destroy(&cx, &shop(), Scope::App).await.unwrap()), gone);
     assert_eq!(place.asked(), ["GET /v1/apps/shop", "DELETE /v1/apps/shop"]);
+}
+
+#[tokio::test]
+async fn a_removal_waits_for_a_server_that_is_dying() {
+    thread_local! {
+        /// What the dying server still holds.
+        static LOCK: Cell<Option<ServerLock>> = const { Cell::new(None) };
+    }
+    let (place, (cx, _)) = (Place::new(), context());
+    recorded(&place);
+    let target = Local { sleep: |_| async { drop(LOCK.take()) }.boxed(), ..target(&place) };
+    LOCK.set(Some(ServerLock::acquire(&target.paths).unwrap()));
+    assert_eq!(target.destroy(&cx, &shop(), Scope::App).await.unwrap().len(), 1);
+    assert_eq!(target.destroy(&cx, &shop(), Scope::App).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_removal_gives_up_on_a_server_that_holds_everything_and_does_not_answer() {
+    let (place, (cx, _)) = (Place::new(), context());
+    recorded(&place);
+    let target = Local { sleep: |_| std::future::ready(()).boxed(), ..target(&place) };
+    let _lock = ServerLock::acquire(&target.paths).unwrap();
+    let refused = target.destroy(&cx, &shop(), Scope::App).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Unreachable);
 }
 
 #[tokio::test]
