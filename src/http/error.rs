@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{LOCATION, RETRY_AFTER};
 use url::Url;
 
+use super::dns::NoAddress;
 use super::{Response, SafeUrl, retry, text};
 
 /// A request that did not lead to a usable answer.
@@ -20,6 +21,8 @@ pub struct HttpError {
     pub url: SafeUrl,
     /// The status, where there was an answer.
     pub status: Option<u16>,
+    /// What was in the way, where there was no connection.
+    pub barrier: Option<Barrier>,
     /// What is wrong, in words; what the server said, cleaned for printing.
     pub message: String,
     /// The cause below HTTP.
@@ -50,6 +53,17 @@ pub enum Kind {
     Interrupted,
     /// The client itself could not be set up (a CA file), or refused to send credentials where they can be read.
     InvalidConfig,
+}
+
+/// What is in the way of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barrier {
+    /// The name has no address.
+    Name,
+    /// Nobody listens at the address, or no way leads there.
+    Address,
+    /// There is somebody, but no secure connection with them.
+    Tls,
 }
 
 impl Kind {
@@ -87,6 +101,7 @@ impl Subject {
             method: self.method.to_string(),
             url: self.url.clone(),
             status: None,
+            barrier: None,
             message: message.into(),
             source: None,
         }
@@ -97,10 +112,16 @@ impl Subject {
         let tls = chain(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         let garbled =
             chain(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse));
+        let barrier = error.is_connect().then(|| match tls {
+            Some(_) => Barrier::Tls,
+            None if chain(error).any(|cause| cause.is::<NoAddress>()) => Barrier::Name,
+            None => Barrier::Address,
+        });
         let (kind, message) = match error {
-            _ if error.is_connect() && tls.is_some() => (Kind::Unreachable, "no secure connection (TLS)"),
-            _ if error.is_connect() && error.is_timeout() => (Kind::Unreachable, "no connection in time"),
-            _ if error.is_connect() => (Kind::Unreachable, "no connection"),
+            _ if barrier == Some(Barrier::Tls) => (Kind::Unreachable, "no secure connection (TLS)"),
+            _ if barrier == Some(Barrier::Name) => (Kind::Unreachable, "the name does not resolve"),
+            _ if barrier.is_some() && error.is_timeout() => (Kind::Unreachable, "no connection in time"),
+            _ if barrier.is_some() => (Kind::Unreachable, "no connection"),
             _ if error.is_builder() => (Kind::InvalidConfig, "it cannot be sent"),
             _ if garbled => (Kind::Protocol, "what answers does not speak HTTP"),
             _ => (Kind::Interrupted, "the connection broke"),
@@ -109,7 +130,7 @@ impl Subject {
             Some(tls) => Box::new(tls.clone()) as Box<dyn Error + Send + Sync>,
             None => Box::new(root(error)),
         };
-        HttpError { source: Some(source), ..self.error(kind, message) }
+        HttpError { barrier, source: Some(source), ..self.error(kind, message) }
     }
 
     /// A redirect, which is not followed: it would carry credentials or a body to who knows where.

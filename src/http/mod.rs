@@ -22,7 +22,7 @@ use ::url::Url;
 
 pub use self::url::{SafeUrl, is_loopback};
 pub use client::{Client, Download};
-pub use error::{HttpError, Kind};
+pub use error::{Barrier, HttpError, Kind};
 pub use retry::Backoff;
 
 use error::Subject;

@@ -182,6 +182,26 @@ async fn nobody_listening_is_unreachable() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_in_the_way_of_a_connection_is_told_by_its_kind() {
+    let (_socket, closed) = nobody();
+    let (_unknown_to_us, config) = authority();
+    let untrusted = Server::tls(config, answer("200 OK", &[], "{}")).await;
+    for (url, barrier, message) in [
+        ("http://shop.invalid/".to_owned(), Barrier::Name, "the name does not resolve"),
+        (format!("http://{closed}/"), Barrier::Address, "no connection"),
+        (untrusted.url.to_string(), Barrier::Tls, "no secure connection (TLS)"),
+    ] {
+        let request = Request { repeat: Repeat::Never, ..Request::new(Method::GET, url.parse().unwrap()) };
+        let error = client().send(request, &unheard).await.unwrap_err();
+        let told = (error.kind, error.barrier, error.message.as_str());
+        assert_eq!(told, (Kind::Unreachable, Some(barrier), message), "{url}: {error:?}");
+    }
+    let server = Server::new([Act::Reset(Vec::new())]).await;
+    let request = Request { repeat: Repeat::Never, ..get(&server) };
+    assert_eq!(client().send(request, &unheard).await.unwrap_err().barrier, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn redirects_are_refused_with_a_safe_name() {
     for (location, words) in [
         (

@@ -75,6 +75,7 @@ fn unusable(path: &Path, message: &str, source: Option<Cause>) -> HttpError {
         method: "read".into(),
         url: SafeUrl::from(&url),
         status: None,
+        barrier: None,
         message: message.into(),
         source,
     }

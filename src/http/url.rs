@@ -42,6 +42,12 @@ pub(super) fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
+/// Whether the name is one of those that RFC 6761 (section 6.4) keeps for having no address.
+pub(super) fn is_invalid(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "invalid" || name.ends_with(".invalid")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //! what is applied is what was planned. Nothing in this file does I/O, and no order of any list matters.
 
 use super::api::{App, AppChannel, Channel, Identified, Revision, Strategy};
-use super::readiness::Sight;
+use super::readiness::{Sight, Silence};
 use crate::target::{Action, Change};
 
 /// What shall be live.
@@ -169,7 +169,9 @@ impl ChannelState {
             }
             Some(Sight::Version(version)) => (Action::Update, Some(format!("restart: {version} still answers"))),
             Some(Sight::Healthy) => (Action::Update, Some("restart: what answers cannot name its version".to_owned())),
-            Some(Sight::Nothing(why)) => (Action::Update, Some(format!("start: nothing answers ({why})"))),
+            Some(Sight::Nothing(Silence { why, .. })) => {
+                (Action::Update, Some(format!("start: nothing answers ({why})")))
+            }
             None => (Action::Update, Some("restart".to_owned())),
         }
     }
@@ -280,7 +282,10 @@ mod tests {
         use Registered::{NotSeen, Yes};
         let ours = || Some(Sight::Version(NEW.into()));
         let other = || Some(Sight::Version(OLD.into()));
-        let nothing = || Some(Sight::Nothing("connection refused".into()));
+        let nothing = || {
+            let why = "connection refused".into();
+            Some(Sight::Nothing(Silence { obstacle: crate::targets::hippo::layer::Obstacle::Address, why }))
+        };
         let healthy = || Some(Sight::Healthy);
         let update = |detail: &str| format!("update channel spin-deploy ({detail})");
         // (revision, channel, what becomes of the revision, what becomes of the channel)

@@ -158,8 +158,20 @@ impl Hippo {
 
     /// What a channel's job wrote to standard output, oldest first.
     pub async fn logs(&self, cx: &Context, id: &str) -> Result<Vec<String>, ApiError> {
-        let call = Call::get(self.url(&["api", "channels", id, "logs"])).limit(LOGS_LIMIT);
-        Ok(self.session.send(cx, &call).await?.json::<LogLines>()?.logs)
+        self.read_logs(cx, &self.logs_call(id)).await
+    }
+
+    /// The same for a look that can do without them: asked for once only.
+    pub async fn logs_at_once(&self, cx: &Context, id: &str) -> Result<Vec<String>, ApiError> {
+        self.read_logs(cx, &self.logs_call(id).once()).await
+    }
+
+    fn logs_call(&self, id: &str) -> Call {
+        Call::get(self.url(&["api", "channels", id, "logs"])).limit(LOGS_LIMIT)
+    }
+
+    async fn read_logs(&self, cx: &Context, call: &Call) -> Result<Vec<String>, ApiError> {
+        Ok(self.session.send(cx, call).await?.json::<LogLines>()?.logs)
     }
 
     /// How Hippo and what it stands on are. A 503 has the same body.

@@ -2,7 +2,7 @@
 //!
 //! `changes.rs` decides, without I/O; `observe.rs` reads what there is; `release.rs` does it. `client.rs` has the typed
 //! calls, `session.rs` the credential, `api.rs` the wire, `fault.rs` what failures mean, `readiness.rs` the look at the
-//! application itself, `status.rs` what that and the platform say together. `logs.rs`, `history.rs`, `removal.rs` and
+//! application itself, `status.rs` what that and the platform say together, `layer.rs` what keeps it from answering. `logs.rs`, `history.rs`, `removal.rs` and
 //! `retrieval.rs` are the optional powers.
 
 mod accounts;
@@ -13,6 +13,7 @@ mod client;
 mod examine;
 mod fault;
 mod history;
+mod layer;
 mod logs;
 mod names;
 mod observe;

@@ -9,8 +9,9 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::api::SpinInfo;
+use super::layer::Obstacle;
 use super::session::retrying;
-use crate::http::{Body, Client, HttpError, Repeat, Request, Response};
+use crate::http::{Barrier, Body, Client, HttpError, Kind, Repeat, Request, Response};
 use crate::target::{Context, ErrorKind, TargetError};
 
 /// How long a probe may take, the connection included.
@@ -25,8 +26,44 @@ pub enum Sight {
     Version(String),
     /// Something healthy answers that cannot name its version.
     Healthy,
-    /// Nothing answers, and why.
-    Nothing(String),
+    /// The application does not answer, and why.
+    Nothing(Silence),
+}
+
+/// Why an application does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// What was met in its place.
+    pub obstacle: Obstacle,
+    /// The same for people.
+    pub why: String,
+}
+
+impl Silence {
+    fn new(obstacle: Obstacle, why: impl Into<String>) -> Silence {
+        Silence { obstacle, why: why.into() }
+    }
+
+    fn status(status: StatusCode) -> Silence {
+        Silence::new(Obstacle::Status(status.as_u16()), format!("it answers with status {}", status.as_u16()))
+    }
+}
+
+/// What the failure of a request means. A host that breaks off or keeps silent is as good as none.
+impl From<HttpError> for Silence {
+    fn from(error: HttpError) -> Self {
+        let obstacle = match (error.barrier, error.kind) {
+            (Some(Barrier::Name), _) => Obstacle::Name,
+            (Some(Barrier::Tls), _) => Obstacle::Tls,
+            (None, Kind::Protocol) => Obstacle::Stranger,
+            (Some(Barrier::Address) | None, _) => Obstacle::Address,
+        };
+        let why = match &error.source {
+            Some(cause) => format!("{}: {cause}", error.message),
+            None => error.message,
+        };
+        Silence { obstacle, why }
+    }
 }
 
 /// Looks once. `None` for the URL: the channel has no domain that makes one.
@@ -35,7 +72,7 @@ pub enum Sight {
 /// chose themselves are alike.
 pub async fn look(cx: &Context, http: &Client, app: Option<&Url>, name: &str) -> Result<Sight, TargetError> {
     let Some(app) = app else {
-        return Ok(Sight::Nothing("the channel has no domain that makes a URL".to_owned()));
+        return Ok(Sight::Nothing(Silence::new(Obstacle::NoUrl, "the channel has no domain that makes a URL")));
     };
     let sight = cx.cancel.run_until_cancelled(look_once(cx, http, app, name)).await;
     sight.ok_or_else(|| TargetError::new(ErrorKind::Cancelled, format!("look at {app}")))
@@ -48,13 +85,13 @@ async fn look_once(cx: &Context, http: &Client, app: &Url, name: &str) -> Sight 
     };
     match read_info(&info) {
         Some(SpinInfo { name: Some(other), .. }) if other != name => {
-            return Sight::Nothing(format!("another application answers: {other}"));
+            return Sight::Nothing(Silence::new(Obstacle::OtherApp, format!("another application answers: {other}")));
         }
         Some(SpinInfo { bindle_version: Some(version), .. }) => return Sight::Version(version),
         _ => {}
     }
     if !(info.status.is_success() || info.status == StatusCode::NOT_FOUND) {
-        return Sight::Nothing(format!("it answers with status {}", info.status.as_u16()));
+        return Sight::Nothing(Silence::status(info.status));
     }
     match probe(cx, http, app, "health").await {
         Ok(health) => judge_health(&health),
@@ -73,22 +110,17 @@ fn read_info(info: &Response) -> Option<SpinInfo> {
 fn judge_health(health: &Response) -> Sight {
     match health.status {
         StatusCode::OK if health.body.trim_ascii() == b"OK" => Sight::Healthy,
-        StatusCode::OK => Sight::Nothing("what answers is no Spin application".to_owned()),
-        StatusCode::NOT_FOUND => Sight::Nothing("nothing is served under this address yet (status 404)".to_owned()),
-        status => Sight::Nothing(format!("it answers with status {}", status.as_u16())),
-    }
-}
-
-/// Why there was no answer, in a few words.
-fn reason(error: &HttpError) -> String {
-    match &error.source {
-        Some(cause) => format!("{}: {cause}", error.message),
-        None => error.message.clone(),
+        StatusCode::OK => Sight::Nothing(Silence::new(Obstacle::Stranger, "what answers is no Spin application")),
+        StatusCode::NOT_FOUND => {
+            let why = "nothing is served under this address yet (status 404)";
+            Sight::Nothing(Silence::new(Obstacle::Status(404), why))
+        }
+        status => Sight::Nothing(Silence::status(status)),
     }
 }
 
 /// One request; without an answer, why.
-async fn probe(cx: &Context, http: &Client, app: &Url, what: &str) -> Result<Response, String> {
+async fn probe(cx: &Context, http: &Client, app: &Url, what: &str) -> Result<Response, Silence> {
     let request = Request {
         method: reqwest::Method::GET,
         url: well_known(app, what),
@@ -101,8 +133,8 @@ async fn probe(cx: &Context, http: &Client, app: &Url, what: &str) -> Result<Res
     };
     let report = |notice| cx.report(retrying(notice));
     match tokio::time::timeout(PATIENCE, http.send(request, &report)).await {
-        Ok(answer) => answer.map_err(|error| reason(&error)),
-        Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+        Ok(answer) => answer.map_err(Silence::from),
+        Err(_) => Err(Silence::new(Obstacle::Address, format!("no answer within {} seconds", PATIENCE.as_secs()))),
     }
 }
 

@@ -1,10 +1,21 @@
 //! How an application is: what Hippo, Nomad and the application itself say.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::HippoTarget;
-use super::api::JobStatus;
+use super::api::{Channel, JobStatus};
 use super::changes::ChannelState;
+use super::layer::{self, Platform};
 use super::readiness::{self, Sight};
+use crate::event::Silent;
+use crate::package::PackageId;
+use crate::registry::bindle::Standing;
 use crate::target::{AppName, Context, Phase, Proof, Status, TargetError};
+
+/// How long each question about a job may take whose answer is good to have.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl HippoTarget {
     /// Everything that Hippo, Nomad and the application itself say.
@@ -18,21 +29,59 @@ impl HippoTarget {
             job.map_err(|error| self.hippo.fail(format!("ask for the job of channel {}", channel.name), error))?;
         let recorded = ChannelState::read(&channel).version;
         let sight = readiness::look(cx, &self.http, self.app_url.of(&channel.domain).as_ref(), &package).await?;
+        let obstacle = match &sight {
+            Sight::Nothing(silence) => Some(silence.obstacle),
+            Sight::Version(_) | Sight::Healthy => None,
+        };
         let mut status = judge(sight, recorded.as_deref());
-        let answers = matches!(status.phase, Phase::Ready(_));
-        if recorded.is_none() && !answers {
-            status.phase = Phase::Pending;
-        } else if job == JobStatus::Dead && !answers && self.nomad_is_healthy(cx).await {
-            status.phase = Phase::Failed;
+        match &recorded {
+            _ if matches!(status.phase, Phase::Ready(_)) => {}
+            None => status = Status { layer: None, phase: Phase::Pending, ..status },
+            Some(version) => {
+                let platform = self.platform(cx, &channel, job, &package, version).await;
+                status.layer = layer::failing(obstacle, Some(&platform));
+                if job == JobStatus::Dead && platform.is_down() {
+                    status.phase = Phase::Failed;
+                }
+            }
         }
         status.detail = Some(describe(job, recorded.as_deref(), status.detail));
         status.release = recorded.map(|version| self.release_of(&version, &channel.domain));
         Ok(status)
     }
 
-    /// Hippo calls every job dead while it cannot ask Nomad.
-    async fn nomad_is_healthy(&self, cx: &Context) -> bool {
-        self.hippo.health(cx).await.is_ok_and(|health| health.is_healthy("Nomad") == Some(true))
+    /// What else there is to know of a job that does not answer. Whoever is asked may be what is down, so it is not waited
+    /// for, and what cannot be known is left out.
+    async fn platform(
+        &self,
+        cx: &Context,
+        channel: &Channel,
+        job: JobStatus,
+        package: &str,
+        version: &str,
+    ) -> Platform {
+        let (health, log, gone) = tokio::join!(
+            timeout(PATIENCE, self.hippo.health(cx)),
+            timeout(PATIENCE, self.hippo.logs_at_once(cx, &channel.id)),
+            timeout(PATIENCE, self.is_gone(package, version)),
+        );
+        let health = health.ok().and_then(Result::ok);
+        let is_healthy = |part| health.as_ref().and_then(|health| health.is_healthy(part));
+        Platform {
+            job,
+            nomad_is_well: is_healthy("Nomad") == Some(true),
+            bindle_is_down: is_healthy("Bindle") == Some(false),
+            package_is_gone: gone.unwrap_or(false),
+            log: log.ok().and_then(Result::ok),
+        }
+    }
+
+    /// Whether no host can get that version from the Bindle server any more, as far as it says so.
+    async fn is_gone(&self, package: &str, version: &str) -> bool {
+        let (Ok(version), Ok(registry)) = (version.parse(), self.registry().await) else { return false };
+        let id = PackageId { name: package.to_owned(), version };
+        let standing = registry.standing(&id, &Silent).await;
+        standing.is_ok_and(|standing| standing != Standing::Complete)
     }
 }
 
@@ -50,7 +99,11 @@ pub(super) fn judge(sight: Sight, expected: Option<&str>) -> Status {
             let detail = Some("it answers, but cannot name its version".to_owned());
             Status { detail, ..Status::new(Phase::Ready(Proof::Health)) }
         }
-        Sight::Nothing(why) => Status { detail: Some(why), ..Status::new(Phase::Progressing) },
+        Sight::Nothing(silence) => Status {
+            layer: layer::failing(Some(silence.obstacle), None),
+            detail: Some(silence.why),
+            ..Status::new(Phase::Progressing)
+        },
     }
 }
 

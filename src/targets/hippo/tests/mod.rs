@@ -14,7 +14,7 @@ use crate::auth::Secret;
 use crate::event::{Event, Reporter, Uploaded};
 use crate::http::testing::nobody;
 use crate::package::Description;
-use crate::target::{Action, LogQuery, Phase, Proof};
+use crate::target::{Action, FailingLayer, LogQuery, Phase, Proof};
 
 const OLD: &str = "1.0.0+sold";
 const NEW: &str = "1.0.0+snew";
@@ -593,22 +593,30 @@ async fn a_domain_is_given_and_never_taken_from_another_channel() {
 #[tokio::test]
 async fn one_look_tells_what_answers() {
     let ready = |proof| Phase::Ready(proof);
-    // (host, running, phase, version, words)
+    // (host, running, phase, version, words, layer)
     let table = [
-        (None, Some(NEW), ready(Proof::Version), Some(NEW), None),
-        (None, Some(OLD), Phase::Progressing, Some(OLD), Some("1.0.0+sold answers")),
-        (None, None, Phase::Progressing, None, Some("it answers with status 502")),
-        (Some(Host::Old), Some(OLD), ready(Proof::Health), None, Some("it answers, but cannot name its version")),
-        (Some(Host::BadGateway), Some(NEW), Phase::Progressing, None, Some("it answers with status 502")),
+        (None, Some(NEW), ready(Proof::Version), Some(NEW), None, None),
+        (None, Some(OLD), Phase::Progressing, Some(OLD), Some("1.0.0+sold answers"), None),
+        (None, None, Phase::Progressing, None, Some("it answers with status 502"), Some(FailingLayer::Proxy)),
+        (Some(Host::Old), Some(OLD), ready(Proof::Health), None, Some("it answers, but cannot name its version"), None),
+        (
+            Some(Host::BadGateway),
+            Some(NEW),
+            Phase::Progressing,
+            None,
+            Some("it answers with status 502"),
+            Some(FailingLayer::Proxy),
+        ),
         (
             Some(Host::Nobody),
             Some(NEW),
             Phase::Progressing,
             None,
             Some("nothing is served under this address yet (status 404)"),
+            Some(FailingLayer::Route),
         ),
     ];
-    for (host, running, phase, version, words) in table {
+    for (host, running, phase, version, words, layer) in table {
         let bench = Bench::start().await;
         let release = bench.deploy().await;
         bench.hippo.take_log();
@@ -619,8 +627,12 @@ async fn one_look_tells_what_answers() {
             store.host = host;
         }
         let status = bench.target.status(&bench.cx, &app(), Look::Quick(&release)).await.unwrap();
-        let expected =
-            Status { version: version.map(str::to_owned), detail: words.map(str::to_owned), ..Status::new(phase) };
+        let expected = Status {
+            version: version.map(str::to_owned),
+            detail: words.map(str::to_owned),
+            layer,
+            ..Status::new(phase)
+        };
         assert_eq!(status, expected);
         assert!(bench.hippo.take_log().is_empty(), "a quick look asks the application only");
     }
@@ -637,7 +649,7 @@ async fn a_refused_connection_is_progress_with_its_reason() {
         changes: Vec::new(),
     };
     let status = bench.target.status(&bench.cx, &app(), Look::Quick(&release)).await.unwrap();
-    assert_eq!(status.phase, Phase::Progressing);
+    assert_eq!((status.phase, status.layer), (Phase::Progressing, Some(FailingLayer::Connection)));
     assert!(status.detail.as_deref().unwrap_or_default().to_lowercase().contains("refused"), "{status:?}");
 }
 
@@ -654,11 +666,12 @@ async fn a_full_look_asks_hippo_and_nomad_as_well() {
 
     bench.store().running.clear();
     let status = full(&bench).await;
-    assert_eq!(status.phase, Phase::Failed);
+    assert_eq!((status.phase, status.layer), (Phase::Failed, Some(FailingLayer::Application)));
     assert_eq!(status.detail.as_deref(), Some("the job is dead; 1.0.0+snew is recorded; it answers with status 502"));
 
     bench.store().nomad_down = true;
-    assert_eq!(full(&bench).await.phase, Phase::Progressing);
+    let status = full(&bench).await;
+    assert_eq!((status.phase, status.layer), (Phase::Progressing, Some(FailingLayer::Proxy)));
 
     bench.store().channels[0]["activeRevisionId"] = json!(null);
     assert_eq!(full(&bench).await.phase, Phase::Pending);
