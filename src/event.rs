@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use report::{
-    AppPhase, AppStatus, Destroyed, Difference, LiveRelease, LoggedLine, Packaged, Planned, PlannedChange,
+    AppPhase, AppStatus, Destroyed, Difference, Layer, LiveRelease, LoggedLine, Packaged, Planned, PlannedChange,
     PlannedUpload, Releases, RememberedRelease,
 };
 
@@ -307,8 +307,8 @@ pub struct Failed {
     pub live: Option<String>,
     /// The application's last log lines, where the target has them.
     pub logs: Vec<String>,
-    /// What keeps the application from answering: a name of `target::FailingLayer`.
-    pub layer: Option<&'static str>,
+    /// What keeps the application from answering, as far as it can be told.
+    pub layer: Option<Layer>,
 }
 
 /// One thing that is wrong with the application.

@@ -6,14 +6,17 @@ use std::error::Error;
 
 use crate::app::{FetchErrorKind, LoadError};
 use crate::auth::{PromptError, StoreError};
-use crate::cli::ExitCode;
+use crate::cli::{ExitCode, tell};
 use crate::deploy::{DeployError, Unanswered};
 use crate::event::{Event, Failed, Problem, Step};
 use crate::http::{HttpError, Kind};
 use crate::package::archive::ArchiveError;
 use crate::package::{PackageError, Refusal};
 use crate::settings::{FileProblem, SettingsError};
-use crate::target::{ErrorKind, Release, Status, TargetError};
+use crate::target::{ErrorKind, FailingLayer, Release, Status, TargetError};
+
+/// About a release that failed.
+const CORRECT: &str = "correct what the reason and the log lines tell, and run the same command again";
 
 /// An error at the boundary, with everything that the user is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +35,8 @@ pub struct Failure {
     pub live: Option<String>,
     /// The application's last log lines.
     pub logs: Vec<String>,
-    /// What keeps the application from answering: a name of `target::FailingLayer`.
-    pub layer: Option<&'static str>,
+    /// What keeps the application from answering, as far as it can be told.
+    pub layer: Option<FailingLayer>,
 }
 
 impl Failure {
@@ -127,7 +130,7 @@ impl Failure {
             hints: self.hints.clone(),
             live: self.live.clone(),
             logs: self.logs.clone(),
-            layer: self.layer,
+            layer: self.layer.map(tell::layer),
         }))
     }
 }
@@ -232,15 +235,22 @@ impl From<DeployError> for Failure {
                 let hints = hints::or_else(source.hints, hints::of_target(step, source.kind));
                 Failure { hints, live: live_after(step, source.kind), ..failure }
             }
-            DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered)
-                .hint("correct what the reason and the log lines tell, and run the same command again"),
+            DeployError::ReleaseFailed(unanswered) => Failure::unanswered(failure, *unanswered).hint(CORRECT),
             DeployError::Replaced(unanswered) => Failure::unanswered(failure, *unanswered)
                 .hint("run the same command again, if this build is the one that shall be live"),
             DeployError::NotReady(unanswered) => {
                 let others = unanswered.hints;
-                let failure = Failure::unanswered(failure, *unanswered)
-                    .hint("run the same command again with a longer `--timeout`: what is uploaded stays");
-                others.iter().fold(failure, |failure, hint| failure.hint(*hint))
+                let failure = Failure::unanswered(failure, *unanswered);
+                let failure = match failure.layer {
+                    Some(_) => failure,
+                    None => {
+                        failure.hint("run the same command again with a longer `--timeout`: what is uploaded stays")
+                    }
+                };
+                match failure.layer.is_none_or(FailingLayer::is_before_application) {
+                    true => others.iter().fold(failure, |failure, hint| failure.hint(*hint)),
+                    false => failure,
+                }
             }
             DeployError::CheckFailed(unanswered, _) => {
                 let live = Some(released(&unanswered.release));
@@ -269,7 +279,10 @@ impl From<DeployError> for Failure {
             }
             DeployError::Restored { failure: why, previous } => {
                 let live = Some(format!("{}, which was put back and answers", released(&previous)));
-                Failure { message: failure.message, code: failure.code, live, ..Failure::from(*why) }
+                let why = Failure::from(*why);
+                let next =
+                    hints::or_else(why.hints.into_iter().filter(|hint| !hints::is_of_layer(hint)).collect(), CORRECT);
+                Failure { message: failure.message, code: failure.code, live, hints: next, ..why }
             }
             DeployError::NotRestored { failure: why, previous, source } => {
                 let why = Failure::from(*why);
@@ -285,11 +298,16 @@ impl From<DeployError> for Failure {
 }
 
 impl Failure {
-    /// Adds what the target and the application said last.
+    /// Adds what the target and the application said last, and what to do about the layer where it is known.
     fn unanswered(self, unanswered: Unanswered) -> Failure {
         let Unanswered { release, status, logs, .. } = unanswered;
         let causes = status.as_ref().and_then(|status| status.detail.clone()).into_iter().collect();
-        Failure { causes, live: Some(live(&release, status.as_ref())), logs, ..self }
+        let layer = status.as_ref().and_then(|status| status.layer);
+        let failure = Failure { causes, live: Some(live(&release, status.as_ref())), logs, layer, ..self };
+        match layer {
+            Some(layer) => failure.hint(hints::of_layer(layer)),
+            None => failure,
+        }
     }
 }
 

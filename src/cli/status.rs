@@ -7,7 +7,7 @@ use crate::deploy::{self, DeployError, Input, Planning, Project, Request};
 use crate::event::{AppPhase, AppStatus, Difference, Event, Reporter};
 use crate::package::{self, BuildInfo};
 use crate::settings::env::Environment;
-use crate::target::{FailingLayer, Look, Phase, Status};
+use crate::target::{Look, Phase, Status};
 
 use super::args::StatusArgs;
 use super::asking::Inquiry;
@@ -15,7 +15,7 @@ use super::deploy::downloader;
 use super::first_contact::Purpose;
 use super::job::chosen_name;
 use super::subject::Subject;
-use super::tell::{live_release, planned_change};
+use super::tell::{layer, live_release, planned_change};
 use super::watch::Watch;
 use super::{Ended, ExitCode, Failure};
 
@@ -85,7 +85,7 @@ fn told(subject: &Subject, status: Status, difference: Option<Difference>, code:
         answering: status.version,
         url: status.release.and_then(|release| release.url),
         routes: Vec::new(),
-        layer: status.layer.map(FailingLayer::name),
+        layer: status.layer.map(layer),
         reason: status.detail,
         difference,
         hints: hints(subject, phase),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::deploy::Planning;
-use crate::event::{LiveRelease, Planned, PlannedChange, PlannedUpload, RouteUrl};
+use crate::event::{Layer, LiveRelease, Planned, PlannedChange, PlannedUpload, RouteUrl};
 use crate::package::Route;
-use crate::target::{Action, Change, Release, TargetInfo};
+use crate::target::{Action, Change, FailingLayer, Release, TargetInfo};
 
 use super::ExitCode;
 
@@ -28,6 +28,11 @@ pub fn planned_change(change: &Change) -> PlannedChange {
 /// A release by its names.
 pub fn live_release(release: &Release) -> LiveRelease {
     LiveRelease { release: release.id.to_string(), version: release.version.clone() }
+}
+
+/// What keeps an application from answering.
+pub fn layer(layer: FailingLayer) -> Layer {
+    Layer { name: layer.name(), meaning: layer.meaning() }
 }
 
 /// What a deployment would do.

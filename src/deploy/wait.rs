@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::check::Checking;
 use crate::event::Event;
-use crate::target::{AppName, Context, LogQuery, Look, Phase, Proof, Release, Status, Target};
+use crate::target::{AppName, Context, LogQuery, Look, Phase, Proof, Release, Status, Target, TargetError};
 
 /// The first delay between two looks; it grows by half each time.
 pub(super) const FIRST_DELAY: Duration = Duration::from_millis(50);
@@ -64,7 +64,8 @@ pub(super) async fn until_ready(
     waiting: &Waiting<'_>,
 ) -> Result<Proof, Unready> {
     let deadline = Instant::now() + waiting.timeout;
-    let watched = timeout_at(deadline, watch(cx, target, app, waiting));
+    let mut heard = None;
+    let watched = timeout_at(deadline, watch(cx, target, app, waiting, &mut heard));
     let ended = tokio::select! {
         ended = watched => ended,
         () = cx.cancel.cancelled() => return Err(Unready::Cancelled),
@@ -73,7 +74,7 @@ pub(super) async fn until_ready(
         Ok(Ok(proof)) => until_checked(cx, waiting, deadline).await.map(|()| proof),
         Ok(Err(status)) if status.phase == Phase::Replaced => Err(Unready::Replaced(status)),
         Ok(Err(status)) => Err(Unready::Failed(status)),
-        Err(_) => Err(Unready::TimedOut(last_status(cx, target, app).await)),
+        Err(_) => Err(Unready::TimedOut(last_status(cx, target, app).await.or(heard))),
     }
 }
 
@@ -88,8 +89,15 @@ pub(super) async fn until_checked(cx: &Context, waiting: &Waiting<'_>, deadline:
     held.map_err(|_| Unready::Unchecked(seen.unwrap_or_else(|| format!("{} was not answered in time", checking.check))))
 }
 
-/// Looks until two looks in a row agree that it is ready, that it failed, or that it was replaced.
-async fn watch(cx: &Context, target: &dyn Target, app: &AppName, waiting: &Waiting<'_>) -> Result<Proof, Status> {
+/// Looks until two looks in a row agree that it is ready, that it failed, or that it was replaced. `heard` is what the
+/// target said last.
+async fn watch(
+    cx: &Context,
+    target: &dyn Target,
+    app: &AppName,
+    waiting: &Waiting<'_>,
+    heard: &mut Option<Status>,
+) -> Result<Proof, Status> {
     let begun = Instant::now();
     let mut healthy_since = None;
     let (mut delay, mut full_look) = (FIRST_DELAY, begun + FULL_LOOK);
@@ -99,7 +107,11 @@ async fn watch(cx: &Context, target: &dyn Target, app: &AppName, waiting: &Waiti
             true => Look::Full,
             false => Look::Quick(waiting.release),
         };
-        let mut status = see(cx, target, app, look).await;
+        let said = target.status(cx, app, look).await;
+        if let Ok(status) = &said {
+            *heard = Some(status.clone());
+        }
+        let mut status = said.unwrap_or_else(unsaid);
         if matches!(look, Look::Full) {
             full_look = Instant::now() + FULL_LOOK;
         }
@@ -132,12 +144,9 @@ async fn watch(cx: &Context, target: &dyn Target, app: &AppName, waiting: &Waiti
     }
 }
 
-/// One look. A target that cannot be asked is no reason to stop waiting: the deadline is.
-async fn see(cx: &Context, target: &dyn Target, app: &AppName, look: Look<'_>) -> Status {
-    target.status(cx, app, look).await.unwrap_or_else(|error| Status {
-        detail: Some(format!("{:#}", anyhow::Error::from(error))),
-        ..Status::new(Phase::Progressing)
-    })
+/// A target that cannot be asked is no reason to stop waiting: the deadline is.
+fn unsaid(error: TargetError) -> Status {
+    Status { detail: Some(format!("{:#}", anyhow::Error::from(error))), ..Status::new(Phase::Progressing) }
 }
 
 /// What the target says after the time ran out.

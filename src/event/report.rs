@@ -60,6 +60,15 @@ pub struct PlannedUpload {
     pub certain: bool,
 }
 
+/// What keeps an application from answering: a `target::FailingLayer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, in a sentence.
+    pub meaning: &'static str,
+}
+
 /// How an application is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppStatus {
@@ -79,8 +88,8 @@ pub struct AppStatus {
     pub url: Option<String>,
     /// The routes of its components, where they are known.
     pub routes: Vec<RouteUrl>,
-    /// What keeps it from answering: a name of `target::FailingLayer`.
-    pub layer: Option<&'static str>,
+    /// What keeps it from answering.
+    pub layer: Option<Layer>,
     /// Why it stands there.
     pub reason: Option<String>,
     /// How the application in the directory differs from it, where there is one.

@@ -249,6 +249,32 @@ impl FailingLayer {
             FailingLayer::Proxy => "proxy",
         }
     }
+
+    /// What it means, in a sentence for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            FailingLayer::Package => "the host that should run the application cannot read its package",
+            FailingLayer::Placement => "no host has been found that runs the application",
+            FailingLayer::Application => "the application itself ends or fails",
+            FailingLayer::Route => "nothing leads from this address to the application",
+            FailingLayer::Dns => "the name in the application's address does not resolve",
+            FailingLayer::Connection => "nothing answers at the application's address, or it cannot be reached",
+            FailingLayer::Tls => "there is no secure connection to the application's address",
+            FailingLayer::Proxy => "something in front of the application answers in its place",
+        }
+    }
+
+    /// Whether it lies between the address and the application: another address may be the remedy.
+    pub fn is_before_application(self) -> bool {
+        match self {
+            FailingLayer::Package | FailingLayer::Placement | FailingLayer::Application => false,
+            FailingLayer::Route
+            | FailingLayer::Dns
+            | FailingLayer::Connection
+            | FailingLayer::Tls
+            | FailingLayer::Proxy => true,
+        }
+    }
 }
 
 /// Where an application stands.

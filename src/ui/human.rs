@@ -275,6 +275,9 @@ impl State {
         for cause in &failed.causes {
             self.say(PLAIN, "  caused by: ", cause);
         }
+        if let Some(layer) = &failed.layer {
+            self.say(PLAIN, "  layer: ", &format!("{}: {}", layer.name, layer.meaning));
+        }
         for problem in &failed.problems {
             self.say(PLAIN, "  ", &complaint(problem));
             if let Some(hint) = &problem.hint {

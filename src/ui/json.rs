@@ -368,7 +368,7 @@ impl<'a> ErrorBody<'a> {
             hints: &failed.hints,
             live: failed.live.as_deref(),
             logs: &failed.logs,
-            layer: failed.layer,
+            layer: failed.layer.map(|layer| layer.name),
         }
     }
 }

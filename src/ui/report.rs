@@ -69,7 +69,7 @@ pub fn app_status(status: &AppStatus) -> Vec<String> {
         ("since", status.since.map(moment)),
         ("answers", answering.cloned()),
         ("url", status.url.clone()),
-        ("layer", status.layer.map(str::to_owned)),
+        ("layer", status.layer.map(|layer| format!("{}: {}", layer.name, layer.meaning))),
         ("reason", status.reason.clone()),
         ("directory", difference),
     ];

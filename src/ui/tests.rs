@@ -118,7 +118,7 @@ fn failed() -> Failed {
         hints: vec!["run it again".to_owned()],
         live: Some("release 17 (1.4.0)".to_owned()),
         logs: vec!["thread panicked:\n\tat main".to_owned(), "\u{1b}[2Jforged".to_owned()],
-        layer: Some("application"),
+        layer: Some(crate::event::Layer { name: "application", meaning: "the application itself ends or fails" }),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::app::FetchErrorKind;
 use crate::event::Step;
 use crate::http::Kind;
 use crate::package::PackageError;
-use crate::target::ErrorKind;
+use crate::target::{ErrorKind, FailingLayer};
 
 /// What to do about a bug.
 pub const REPORT: &str = "report this bug, with the lines above";
@@ -71,6 +71,39 @@ pub fn of_target(step: Step, kind: ErrorKind) -> &'static str {
         (_, ErrorKind::InvalidConfig) => "see what is set, and where: `spin-deploy targets --show`",
         (_, ErrorKind::Unexpected) => REPORT,
     }
+}
+
+/// About what keeps an application from answering.
+pub fn of_layer(layer: FailingLayer) -> &'static str {
+    match layer {
+        FailingLayer::Package => {
+            "see whether packages can be read there: `spin-deploy doctor`, with the options of this target"
+        }
+        FailingLayer::Placement => {
+            "ask who runs the platform for room, and wait on: `spin-deploy wait`, with the options of this target"
+        }
+        FailingLayer::Application => "read what it writes: `spin-deploy logs`, with the options of this target",
+        FailingLayer::Route => {
+            "compare its address with what is routed: `spin-deploy status`, with the options of this target"
+        }
+        FailingLayer::Dns => {
+            "correct the domain, or make its record, and wait on: `spin-deploy wait`, with the options of this target"
+        }
+        FailingLayer::Connection => {
+            "start what shall listen there, and wait on: `spin-deploy wait`, with the options of this target"
+        }
+        FailingLayer::Tls => {
+            "if its certificate is good, trust who signed it: `spin-deploy wait --ca-cert FILE`, with the options of this target"
+        }
+        FailingLayer::Proxy => {
+            "read the proxy's log, and the application's: `spin-deploy logs`, with the options of this target"
+        }
+    }
+}
+
+/// Whether it is such a hint: those are about the release that was just made.
+pub fn is_of_layer(hint: &str) -> bool {
+    FailingLayer::ALL.iter().any(|layer| of_layer(*layer) == hint)
 }
 
 /// About a request, or a client that could not be made.

@@ -173,6 +173,33 @@ fn a_release_that_does_not_answer_has_the_hints_of_its_target() {
 }
 
 #[test]
+fn a_layer_that_is_known_has_its_own_advice() {
+    for &layer in FailingLayer::ALL {
+        let status = || Some(Status { layer: Some(layer), ..Status::new(Phase::Progressing) });
+        let not_ready = Failure::from(DeployError::NotReady(unanswered(status(), vec![])));
+        assert_eq!(not_ready.layer, Some(layer));
+        let others = layer.is_before_application().then_some("look elsewhere");
+        let expected: Vec<&str> = [Some(hints::of_layer(layer)), others].into_iter().flatten().collect();
+        assert_eq!(not_ready.hints, expected);
+
+        let why = DeployError::ReleaseFailed(unanswered(status(), vec![]));
+        let restored = DeployError::Restored { failure: Box::new(why), previous: Box::new(release()) };
+        let failed = Failure::from(DeployError::ReleaseFailed(unanswered(status(), vec![])));
+        assert_eq!(
+            (failed.layer, failed.hints.as_slice()),
+            (Some(layer), &[hints::of_layer(layer).into(), CORRECT.into()][..])
+        );
+        // What is live then is the previous release, which a command would look at.
+        let restored = Failure::from(restored);
+        assert_eq!((restored.layer, restored.hints.as_slice()), (Some(layer), &[CORRECT.to_owned()][..]));
+
+        let Event::Failed(told) = not_ready.event() else { panic!("{not_ready:?}") };
+        assert_eq!(told.layer, Some(tell::layer(layer)));
+        assert_eq!(hints::of_layer(layer).matches("`spin-deploy ").count(), 1, "one command to run next");
+    }
+}
+
+#[test]
 fn a_failed_release_says_why_and_what_answers() {
     let status = Status {
         phase: Phase::Failed,

@@ -164,7 +164,7 @@ impl<'a> AppStatusBody<'a> {
             answering: status.answering.as_deref(),
             url: status.url.as_deref(),
             routes: status.routes.iter().map(RouteBody::of).collect(),
-            layer: status.layer,
+            layer: status.layer.map(|layer| layer.name),
             reason: status.reason.as_deref(),
             difference: status.difference.as_ref().map(DifferenceBody::of),
             hints: &status.hints,

@@ -90,7 +90,7 @@ fn failing_status() -> AppStatus {
         since: None,
         answering: Some(text("1.0.0+s1")),
         routes: vec![],
-        layer: Some("application"),
+        layer: Some(crate::event::Layer { name: "application", meaning: "the application itself ends or fails" }),
         reason: Some(text("the job is dead; \u{1b}[2Jforged")),
         difference: Some(Difference {
             version: text("1.2.0+s3"),
