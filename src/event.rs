@@ -87,6 +87,8 @@ pub struct RouteUrl {
 pub struct Finished {
     /// What happened, in one word.
     pub outcome: OutcomeKind,
+    /// The target's name.
+    pub target: String,
     /// The application's name at the target.
     pub app: String,
     /// The package's version, build metadata included.
@@ -288,9 +290,20 @@ pub struct Examined {
     pub elapsed: Duration,
 }
 
+/// What a run is about, as far as that was decided before it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// The target's name.
+    pub target: Option<String>,
+    /// The application's name at the target.
+    pub app: Option<String>,
+}
+
 /// How a run ended badly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
+    /// What it was about.
+    pub about: About,
     /// The exit code.
     pub code: u8,
     /// The exit code's name, stable (`docs/exit-codes.md`).

@@ -42,7 +42,11 @@ pub fn settings(
         // What is said of targets may be about the project's, which are not known here.
         flags.set(Key::Target, any, Origin::Default);
     }
-    resolve(&[flags, environment.layer()], from, watch)
+    let settings = resolve(&[flags, environment.layer()], from, watch)?;
+    if from.is_some() {
+        watch.is_about_target(&settings.target.value);
+    }
+    Ok(settings)
 }
 
 /// Decides the settings from these layers and the configuration files beside `from` and of the user.

@@ -11,7 +11,7 @@ use crate::http::Client;
 use crate::package::{self, BuildInfo};
 use crate::settings::env::Environment;
 use crate::settings::{self, Key, Layer, Origin, Setting, Settings};
-use crate::target::{AppName, Context, Proof};
+use crate::target::{AppName, Context, Proof, TargetInfo};
 use crate::targets::Driver;
 
 use super::act::act;
@@ -41,7 +41,7 @@ pub fn run(args: &DeployArgs, environment: &Environment, watch: &Arc<Watch>) -> 
         return plan(&job, name, false, started, watch);
     }
     let outcome = act(watch, async |cx| job.deploy(cx, name).await)?;
-    Ok(ended(&outcome, started))
+    Ok(ended(&outcome, job.target.info(), started))
 }
 
 /// Says what a deploy would do.
@@ -175,11 +175,11 @@ fn packaging(
 }
 
 /// How a deployment ended well.
-pub fn ended(outcome: &Outcome, started: Instant) -> Ended {
-    Event::Finished(Box::new(finished(outcome, started))).into()
+pub fn ended(outcome: &Outcome, target: &TargetInfo, started: Instant) -> Ended {
+    Event::Finished(Box::new(finished(outcome, target, started))).into()
 }
 
-fn finished(outcome: &Outcome, started: Instant) -> Finished {
+fn finished(outcome: &Outcome, target: &TargetInfo, started: Instant) -> Finished {
     let (kind, proven) = match outcome.ending {
         Ending::Unchanged => (OutcomeKind::Unchanged, true),
         Ending::Ready(proof) => (OutcomeKind::Released, proof == Proof::Version),
@@ -189,6 +189,7 @@ fn finished(outcome: &Outcome, started: Instant) -> Finished {
     let routes = url.iter().flat_map(|url| outcome.routes.iter().map(move |route| route_url(url, route)));
     Finished {
         outcome: kind,
+        target: target.name.clone(),
         app: outcome.app.to_string(),
         version: outcome.package.version.to_string(),
         release: Some(outcome.release.id.to_string()),

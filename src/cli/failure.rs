@@ -8,7 +8,7 @@ use crate::app::{FetchErrorKind, LoadError};
 use crate::auth::{PromptError, StoreError};
 use crate::cli::{ExitCode, tell};
 use crate::deploy::{DeployError, Unanswered};
-use crate::event::{Event, Failed, Problem, Step};
+use crate::event::{About, Event, Failed, Problem, Step};
 use crate::http::{HttpError, Kind};
 use crate::package::archive::ArchiveError;
 use crate::package::{PackageError, Refusal};
@@ -119,12 +119,13 @@ impl Failure {
         Failure { code, ..error.into() }
     }
 
-    /// The last event of the run.
-    pub fn event(&self) -> Event {
+    /// The last event of a run about this.
+    pub fn event(&self, about: About) -> Event {
         Event::Failed(Box::new(Failed {
             code: self.code.number(),
             reason: self.code.name(),
             message: self.message.clone(),
+            about,
             causes: self.causes.clone(),
             problems: self.problems.clone(),
             hints: self.hints.clone(),

@@ -34,6 +34,7 @@ pub struct Job {
     client: Client,
     source: Source,
     conditions: Conditions,
+    watch: Arc<Watch>,
 }
 
 /// Where the package comes from.
@@ -103,8 +104,11 @@ impl Job {
         if let Source::Project(project, _) = &source {
             app::find_manifest(&project.from).map_err(DeployError::Load)?;
         }
+        if let Some(app) = settings.app.as_ref().map(|name| name.value.clone()).or_else(|| source.app()) {
+            watch.is_about_app(&app);
+        }
         let (target, config) = connect(driver, settings, login, environment, watch)?;
-        Ok(Job { target, client: Client::new(&config.http)?, source, conditions })
+        Ok(Job { target, client: Client::new(&config.http)?, source, conditions, watch: Arc::clone(watch) })
     }
 
     /// Deploys. `name` is what was chosen for the application.
@@ -123,6 +127,9 @@ impl Job {
     /// The request, and where its package was unpacked.
     async fn request(&self, cx: &Context, name: Option<OtherName>) -> Result<(Request, Option<TempDir>), Failure> {
         let (input, unpacked) = self.source.input(cx).await?;
+        if let (None, Input::Package(package)) = (&name, &input) {
+            self.watch.is_about_app(&package.id.name);
+        }
         let Conditions { timeout, check, expect, restore } = self.conditions.clone();
         Ok((Request { input, timeout, name, check, expect, restore }, unpacked))
     }
@@ -133,6 +140,15 @@ impl Job {
 }
 
 impl Source {
+    /// What the application calls itself, where that can be told without getting a package.
+    fn app(&self) -> Option<String> {
+        match self {
+            // What is wrong with a manifest is told in its place.
+            Source::Project(project, _) => app::find_manifest(&project.from).and_then(|found| app::name(&found)).ok(),
+            Source::Package(_) | Source::Elsewhere(_) => None,
+        }
+    }
+
     async fn input(&self, cx: &Context) -> Result<(Input, Option<TempDir>), Failure> {
         match self {
             Source::Project(project, builder) => {

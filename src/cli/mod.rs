@@ -53,9 +53,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
 
-use crate::event::{Event, Reporter};
+use crate::event::{About, Event, Reporter};
 use crate::settings::env::Environment;
-use crate::ui::{self, Human, Json, Streams};
+use crate::ui::{self, GitHub, Human, Json, Streams};
 use args::{
     Colour, CompletionsArgs, DeployArgs, DestroyArgs, DoctorArgs, Format, LoginArgs, LogoutArgs, LogsArgs, OutputArgs,
     PackageArgs, PlanArgs, PromoteArgs, ReleasesArgs, RollbackArgs, ServeArgs, StatusArgs, TargetsArgs, WaitArgs,
@@ -144,10 +144,8 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
     };
     logging::start(environment);
     match cli.command {
-        None => run(&cli.deploy.output, environment, streams, |watch| deploy::run(&cli.deploy, environment, watch)),
-        Some(Command::Deploy(args)) => {
-            run(&args.output, environment, streams, |watch| deploy::run(&args, environment, watch))
-        }
+        None => deploy(&cli.deploy, environment, streams),
+        Some(Command::Deploy(args)) => deploy(&args, environment, streams),
         Some(Command::Plan(args)) => {
             run(&args.output, environment, streams, |watch| deploy::run_plan(&args, environment, watch))
         }
@@ -155,7 +153,7 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
             run(&args.app.place.output, environment, streams, |watch| status::run(&args, environment, watch))
         }
         Some(Command::Wait(args)) => {
-            run(&args.app.place.output, environment, streams, |watch| wait::run(&args, environment, watch))
+            run_live(&args.app.place.output, environment, streams, |watch| wait::run(&args, environment, watch))
         }
         Some(Command::Logs(args)) => {
             run(&args.app.place.output, environment, streams, |watch| logs::run(&args, environment, watch))
@@ -164,7 +162,7 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
             run(&args.app.place.output, environment, streams, |watch| releases::run(&args, environment, watch))
         }
         Some(Command::Rollback(args)) => {
-            run(&args.app.place.output, environment, streams, |watch| rollback::run(&args, environment, watch))
+            run_live(&args.app.place.output, environment, streams, |watch| rollback::run(&args, environment, watch))
         }
         Some(Command::Destroy(args)) => {
             run(&args.app.place.output, environment, streams, |watch| destroy::run(&args, environment, watch))
@@ -172,8 +170,11 @@ pub fn main(args: Vec<OsString>, environment: &Environment, streams: Streams) ->
         Some(Command::Package(args)) => {
             run(&args.output, environment, streams, |watch| package::run(&args, environment, watch))
         }
-        Some(Command::Promote(args)) => {
+        Some(Command::Promote(args)) if args.releasing.dry_run => {
             run(&args.output, environment, streams, |watch| promote::run(&args, environment, watch))
+        }
+        Some(Command::Promote(args)) => {
+            run_live(&args.output, environment, streams, |watch| promote::run(&args, environment, watch))
         }
         Some(Command::Serve(args)) => {
             let decided = panic::catch(|| serve::decide(&args, environment));
@@ -229,12 +230,32 @@ fn run<T: Into<Ended>>(
     conclude(reporter(output, environment, streams, None), |watch| command(watch).map(Into::into))
 }
 
+/// The same for a command that makes something live, or sees to it that it is: GitHub Actions hear of it as well.
+fn run_live<T: Into<Ended>>(
+    output: &OutputArgs,
+    environment: &Environment,
+    streams: Streams,
+    command: impl FnOnce(&Arc<Watch>) -> Result<T, Failure>,
+) -> ExitCode {
+    let reporter = reporter(output, environment, streams, None);
+    let heard = GitHub::new(reporter, environment.step_output(), environment.step_summary());
+    conclude(Arc::new(heard), |watch| command(watch).map(Into::into))
+}
+
+/// Deploys, or says what that would do, which makes nothing live.
+fn deploy(args: &DeployArgs, environment: &Environment, streams: Streams) -> ExitCode {
+    match args.releasing.dry_run {
+        true => run(&args.output, environment, streams, |watch| deploy::run(args, environment, watch)),
+        false => run_live(&args.output, environment, streams, |watch| deploy::run(args, environment, watch)),
+    }
+}
+
 /// Runs a command and reports how it ended: exactly one last event, whatever happens.
 fn conclude(reporter: Arc<dyn Reporter>, command: impl FnOnce(&Arc<Watch>) -> Result<Ended, Failure>) -> ExitCode {
     let watch = Arc::new(Watch::new(reporter));
     let (event, code) = match panic::catch(|| command(&watch)) {
         Ok(Ended { event, code }) => (event, code),
-        Err(failure) => (failure.event(), failure.code),
+        Err(failure) => (failure.event(watch.about()), failure.code),
     };
     watch.report(event);
     code
@@ -274,7 +295,7 @@ fn not_parsed(error: &clap::Error, args: &[OsString], environment: &Environment,
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !asked_for && typed(args, "--format").is_some_and(|format| format == "json") {
         let failure = Failure::usage(error);
-        Json::new(streams.out, Timestamp::now).report(failure.event());
+        Json::new(streams.out, Timestamp::now).report(failure.event(About::default()));
         return failure.code;
     }
     let colour = match typed(args, "--color").as_deref() {
@@ -301,7 +322,7 @@ fn print(text: &str, mut streams: Streams) -> ExitCode {
     failure.causes.push(error.to_string());
     let failure = failure.hint("make room, or write to another place");
     let look = ui::Look { verbosity: ui::Verbosity::Normal, colour: false, moving: false, timestamps: None };
-    Human::new(streams, look).report(failure.event());
+    Human::new(streams, look).report(failure.event(About::default()));
     failure.code
 }
 

@@ -22,6 +22,7 @@ use super::watch::Watch;
 pub fn run(args: &PackageArgs, environment: &Environment, watch: &Arc<Watch>) -> Result<Event, Failure> {
     let started = Instant::now();
     let settings = decide::settings_of(&[args.layer(), environment.layer()], &args.source.from, watch)?;
+    watch.is_about_target(&settings.target.value);
     let driver = settings.driver.value;
     let format = (driver.format)()?;
     let project = project(&args.source, &args.packaging, &settings, environment, watch)?;

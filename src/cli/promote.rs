@@ -55,7 +55,7 @@ pub fn run(args: &PromoteArgs, environment: &Environment, watch: &Arc<Watch>) ->
         return plan(&job, name, false, started, watch);
     }
     let outcome = act::act(watch, async |cx| job.deploy(cx, name).await)?;
-    Ok(ended(&outcome, started))
+    Ok(ended(&outcome, job.target.info(), started))
 }
 
 /// The settings of the target that it is taken from: those of files alone, for what flags and variables say is about the

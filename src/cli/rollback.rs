@@ -38,5 +38,5 @@ pub fn run(args: &RollbackArgs, environment: &Environment, watch: &Arc<Watch>) -
     let unchanged = answered.release.changes.iter().all(|change| change.action == Action::Keep);
     let kind = if unchanged { OutcomeKind::Unchanged } else { OutcomeKind::RolledBack };
     let undo = answered.replaced.as_ref().map(|before| subject.command(&["rollback", &before.id.0]));
-    Ok(Event::Finished(Box::new(finished(&answered, kind, undo, started))))
+    Ok(Event::Finished(Box::new(finished(&answered, &subject, kind, undo, started))))
 }

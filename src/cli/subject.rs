@@ -55,6 +55,7 @@ impl Subject {
         refuse_flags_of_others(&typed, driver)?;
         tracing::debug!(?settings, "decided");
         let app = app_name(&settings, directory)?;
+        watch.is_about_app(&app.0);
         let (target, config) = connect(driver, &settings, &place.login, environment, watch)?;
         let visit = Visitor(Client::new(&config.http)?);
         Ok(Subject { settings, target, app, visit, typed, from: args.from.clone() })

@@ -34,7 +34,7 @@ pub fn run(args: &WaitArgs, environment: &Environment, watch: &Arc<Watch>) -> Re
     };
     let answered =
         act(watch, async |cx| Ok(deploy::resume(cx, subject.target.as_ref(), &subject.visit, &wish).await?))?;
-    Ok(Event::Finished(Box::new(finished(&answered, OutcomeKind::Live, None, started))))
+    Ok(Event::Finished(Box::new(finished(&answered, &subject, OutcomeKind::Live, None, started))))
 }
 
 /// Who waits, waits.
@@ -44,10 +44,17 @@ fn not_at_all(settings: &Settings) -> Failure {
 }
 
 /// What a release came to that was made before.
-pub fn finished(answered: &Answered, outcome: OutcomeKind, undo: Option<String>, started: Instant) -> Finished {
+pub fn finished(
+    answered: &Answered,
+    subject: &Subject,
+    outcome: OutcomeKind,
+    undo: Option<String>,
+    started: Instant,
+) -> Finished {
     let Answered { app, release, ending, replaced } = answered;
     Finished {
         outcome,
+        target: subject.place().to_owned(),
         app: app.to_string(),
         version: release.version.clone(),
         release: Some(release.id.to_string()),

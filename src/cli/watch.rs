@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::event::{Event, Reporter, Step};
+use crate::event::{About, Event, Reporter, Step};
 
-/// Knows how far a run has come, and lets nothing through after the last event.
+/// Knows what a run is about and how far it has come, and lets nothing through after the last event.
 pub struct Watch {
     reporter: Arc<dyn Reporter>,
     seen: Mutex<Seen>,
@@ -12,6 +12,7 @@ pub struct Watch {
 
 #[derive(Default)]
 struct Seen {
+    about: About,
     step: Option<Step>,
     ended: bool,
 }
@@ -30,6 +31,21 @@ impl Watch {
     /// The step that began last.
     pub fn step(&self) -> Option<Step> {
         self.seen().step
+    }
+
+    /// What the run is about, as far as it was said.
+    pub fn about(&self) -> About {
+        self.seen().about.clone()
+    }
+
+    /// Says which target the run is about.
+    pub fn is_about_target(&self, name: &str) {
+        self.seen().about.target = Some(name.to_owned());
+    }
+
+    /// Says which application the run is about.
+    pub fn is_about_app(&self, name: &str) {
+        self.seen().about.app = Some(name.to_owned());
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -70,7 +86,7 @@ mod tests {
         let recorder = Arc::new(Recorder::default());
         let watch = Watch::new(Arc::clone(&recorder) as Arc<dyn Reporter>);
         let started = Event::StepStarted { step: Step::Publish, subject: "shop".to_owned() };
-        let last = crate::cli::Failure::new(crate::cli::ExitCode::Cancelled, "cancelled").event();
+        let last = crate::cli::Failure::new(crate::cli::ExitCode::Cancelled, "cancelled").event(About::default());
         watch.report(started.clone());
         watch.report(last.clone());
         watch.report(last.clone());

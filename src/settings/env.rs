@@ -27,6 +27,8 @@ const SPIN_DEPLOY_PLUGIN: &str = "SPIN_DEPLOY_PLUGIN";
 const SPIN_ALWAYS_BUILD: &str = "SPIN_ALWAYS_BUILD";
 const SPIN_DEPLOY_LOG: &str = "SPIN_DEPLOY_LOG";
 const CI: &str = "CI";
+const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
+const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 /// All variables. Where two give the same setting, the first that is set counts.
 pub const VARIABLES: &[Variable] = &[
@@ -60,6 +62,8 @@ pub const VARIABLES: &[Variable] = &[
     other(NO_COLOR, "anything: no colours"),
     other(TERM, "dumb: neither colours nor moving lines"),
     other(CI, "anything but false: never ask at the terminal"),
+    other(GITHUB_OUTPUT, "set by GitHub Actions: the file that takes a step's outputs"),
+    other(GITHUB_STEP_SUMMARY, "set by GitHub Actions: the file that takes a step's summary"),
     other(SPIN_ALWAYS_BUILD, "anything but no: build first, as with --build"),
     other(SPIN_BIN_PATH, "set by Spin when it runs this as a plugin: the Spin that builds"),
     other(SPIN_VERSION, "set by Spin when it runs this as a plugin"),
@@ -147,6 +151,16 @@ impl Environment {
     /// Whether this is a pipeline, in which nobody can answer questions.
     pub fn is_pipeline(&self) -> bool {
         self.get(CI).is_some_and(|ci| !ci.eq_ignore_ascii_case("false") && ci != "0")
+    }
+
+    /// The file that takes the outputs of a step of GitHub Actions.
+    pub fn step_output(&self) -> Option<PathBuf> {
+        self.get(GITHUB_OUTPUT).map(PathBuf::from)
+    }
+
+    /// The file that takes the summary of a step of GitHub Actions.
+    pub fn step_summary(&self) -> Option<PathBuf> {
+        self.get(GITHUB_STEP_SUMMARY).map(PathBuf::from)
     }
 
     /// Which log records developers want.

@@ -387,7 +387,7 @@ fn routes(routes: &[RouteUrl]) -> Vec<String> {
 }
 
 /// `spin.toml:12: component.api.source: no such file (E8)`.
-fn complaint(problem: &Problem) -> String {
+pub(super) fn complaint(problem: &Problem) -> String {
     let at = problem.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
     let code = problem.code.map(|code| format!(" ({code})")).unwrap_or_default();
     format!("{at}{}{code}", problem.message)

@@ -128,7 +128,7 @@ enum Body<'a> {
     Releases(ReleasesBody<'a>),
     Destroyed(DestroyedBody<'a>),
     Packaged(PackagedBody<'a>),
-    Failed { error: ErrorBody<'a> },
+    Failed { target: Option<&'a str>, app: Option<&'a str>, error: ErrorBody<'a> },
 }
 
 #[derive(Serialize)]
@@ -142,6 +142,7 @@ struct FinishedBody<'a> {
     proven: bool,
     changes: &'a [String],
     uploaded: UploadedBody,
+    target: &'a str,
     replaced: Option<LiveBody<'a>>,
     undo: Option<&'a str>,
     elapsed_ms: u64,
@@ -271,7 +272,11 @@ impl<'a> Body<'a> {
             Event::Releases(releases) => Body::Releases(ReleasesBody::of(releases)),
             Event::Destroyed(destroyed) => Body::Destroyed(DestroyedBody::of(destroyed)),
             Event::Packaged(packaged) => Body::Packaged(PackagedBody::of(packaged)),
-            Event::Failed(failed) => Body::Failed { error: ErrorBody::of(failed) },
+            Event::Failed(failed) => Body::Failed {
+                target: failed.about.target.as_deref(),
+                app: failed.about.app.as_deref(),
+                error: ErrorBody::of(failed),
+            },
         }
     }
 }
@@ -288,6 +293,7 @@ impl<'a> FinishedBody<'a> {
             proven: finished.proven,
             changes: &finished.changes,
             uploaded: UploadedBody::of(finished.uploaded),
+            target: &finished.target,
             replaced: finished.replaced.as_ref().map(LiveBody::of),
             undo: finished.undo.as_deref(),
             elapsed_ms: millis(finished.elapsed),
@@ -413,7 +419,8 @@ fn seconds(time: Timestamp) -> String {
     format!("{time:.0}")
 }
 
-fn outcome_name(outcome: OutcomeKind) -> &'static str {
+/// An outcome in one word.
+pub(super) fn outcome_name(outcome: OutcomeKind) -> &'static str {
     match outcome {
         OutcomeKind::Unchanged => "unchanged",
         OutcomeKind::Released => "released",

@@ -1,9 +1,10 @@
 //! What people and machines see: reporters for events, streams, colour.
 //!
 //! [`Human`] writes lines for people to stderr and the URL to stdout; [`Json`] writes one JSON object a line to
-//! stdout and nothing else anywhere.
+//! stdout and nothing else anywhere; [`GitHub`] stands before either and tells a pipeline how the run ended.
 
 mod answers;
+mod github;
 mod human;
 mod json;
 mod live;
@@ -14,6 +15,7 @@ mod transfers;
 
 use std::io::{self, IsTerminal, Write};
 
+pub use github::GitHub;
 pub use human::{Human, Look, Verbosity};
 pub use json::Json;
 pub use prompt::Terminal;
@@ -21,7 +23,7 @@ pub use prompt::Terminal;
 /// Where output goes.
 pub type Sink = Box<dyn Write + Send>;
 
-/// The two streams of a program, and whether a person looks at the second.
+/// The two streams of a program, and who is at their other ends.
 pub struct Streams {
     /// Data.
     pub out: Sink,

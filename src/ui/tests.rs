@@ -8,11 +8,12 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::event::{
-    Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped, Uploaded,
+    About, Direction, Event, Failed, Finished, OutcomeKind, Problem, Reporter, RouteUrl, Step, Stopped, Uploaded,
 };
 
 mod answers;
 mod documented;
+mod github;
 mod reports;
 
 /// A stream that remembers.
@@ -87,6 +88,7 @@ fn finished() -> Finished {
     Finished {
         outcome: OutcomeKind::Released,
         app: "shop".to_owned(),
+        target: "staging".to_owned(),
         version: "1.4.0+s1f2e".to_owned(),
         release: Some("17".to_owned()),
         url: Some("https://shop.example.com".to_owned()),
@@ -106,6 +108,7 @@ fn finished() -> Finished {
 fn failed() -> Failed {
     Failed {
         code: 8,
+        about: About { target: Some("staging".to_owned()), app: Some("shop".to_owned()) },
         reason: "release_failed",
         message: "shop/1.4.0 was released, but it failed".to_owned(),
         causes: vec!["the allocation failed".to_owned()],

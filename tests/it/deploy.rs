@@ -7,6 +7,7 @@ mod checks;
 mod deaths;
 mod deaths_after;
 mod faults;
+mod github;
 mod hippo;
 mod inputs;
 mod names;

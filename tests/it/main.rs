@@ -23,7 +23,4 @@ mod registry;
 mod scene;
 mod scripts;
 mod settings;
-mod story;
-mod support;
-mod terminal;
-mod transcripts;
+mod step;
