@@ -28,7 +28,7 @@ impl Elsewhere {
         let stored = stored.map_err(|error| {
             Failure::of(ExitCode::Usage, &error).hint("set TMPDIR to a directory that can be written")
         })?;
-        let package = retrieval.retrieve(cx, &self.app, &release.id, stored.path()).await.map_err(Failure::fetching)?;
+        let package = retrieval.retrieve(cx, &self.app, &release.id, stored.path()).await.map_err(Failure::asking)?;
         cx.report(Event::StepFinished { step: Step::Fetch, summary: package.id.to_string(), elapsed: begun.elapsed() });
         Ok((package, stored))
     }

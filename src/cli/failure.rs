@@ -93,39 +93,30 @@ impl Failure {
         if hinted { self } else { self.hint(hint) }
     }
 
-    /// A failure of a target that was asked about an application: what is absent is the application.
-    pub fn asking(error: TargetError) -> Self {
-        match error.kind {
-            ErrorKind::NotFound => Failure {
-                code: ExitCode::ReleaseRefused,
-                hints: hints::or_else(error.hints.clone(), hints::OF_ABSENT),
-                ..error.into()
-            },
-            _ => error.into(),
-        }
-    }
-
     /// A failure of a target that was to remove something.
     pub fn removing(error: TargetError) -> Self {
         Failure { code: target_code(Step::Remove, error.kind), ..error.into() }
     }
 
-    /// A failure of a target that was to give a package back.
-    pub fn fetching(error: TargetError) -> Self {
-        let code = match error.kind {
-            ErrorKind::NotFound => ExitCode::ReleaseRefused,
-            kind => target_code(Step::Fetch, kind),
-        };
-        Failure { code, ..error.into() }
+    /// A failure of a target that was asked for what is there already: an application's log, its releases, a package. What
+    /// it does not find is not there.
+    pub fn asking(error: TargetError) -> Self {
+        match error.kind {
+            ErrorKind::NotFound => {
+                let hints = hints::or_else(error.hints.clone(), hints::OF_ABSENT);
+                Failure { code: ExitCode::ReleaseRefused, hints, ..error.into() }
+            }
+            _ => error.into(),
+        }
     }
 
     /// The last event of a run about this.
     pub fn event(&self, about: About) -> Event {
         Event::Failed(Box::new(Failed {
+            about,
             code: self.code.number(),
             reason: self.code.name(),
             message: self.message.clone(),
-            about,
             causes: self.causes.clone(),
             problems: self.problems.clone(),
             hints: self.hints.clone(),

@@ -269,7 +269,7 @@ fn reporter(
     timestamps: Option<fn() -> Timestamp>,
 ) -> Arc<dyn Reporter> {
     match output.format {
-        Format::Json => Arc::new(Json::new(streams.out, Timestamp::now)),
+        Format::Json => Arc::new(Json::to(streams, Timestamp::now)),
         Format::Human => {
             let look = ui::Look {
                 verbosity: output.verbosity(),
@@ -295,7 +295,7 @@ fn not_parsed(error: &clap::Error, args: &[OsString], environment: &Environment,
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !asked_for && typed(args, "--format").is_some_and(|format| format == "json") {
         let failure = Failure::usage(error);
-        Json::new(streams.out, Timestamp::now).report(failure.event(About::default()));
+        Json::to(streams, Timestamp::now).report(failure.event(About::default()));
         return failure.code;
     }
     let colour = match typed(args, "--color").as_deref() {

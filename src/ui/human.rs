@@ -107,7 +107,8 @@ impl Reporter for Human {
     }
 
     fn is_unheard(&self) -> bool {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unheard
+        let state = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        state.unheard || (state.streams.out_is_abandoned)()
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::Sink;
+use super::{Sink, Streams};
 use crate::event::{
     Check, ConfiguredTarget, Direction, DriverSummary, Event, Examined, Failed, Finished, Identity, LoggedIn,
     OutcomeKind, Problem, Reporter, RouteUrl, ShownSetting, Standing, Stopped, Uploaded, Verdict,
@@ -28,6 +28,7 @@ const BETWEEN_PROGRESS: SignedDuration = SignedDuration::from_millis(500);
 pub struct Json {
     state: Mutex<State>,
     now: fn() -> Timestamp,
+    is_abandoned: fn() -> bool,
 }
 
 struct State {
@@ -41,7 +42,13 @@ struct State {
 impl Json {
     /// Writes to `out`; `now` gives the time of each event.
     pub fn new(out: Sink, now: fn() -> Timestamp) -> Self {
-        Json { state: Mutex::new(State { out, unheard: false, progress: BTreeMap::new() }), now }
+        let state = State { out, unheard: false, progress: BTreeMap::new() };
+        Json { state: Mutex::new(state), now, is_abandoned: || false }
+    }
+
+    /// The same, where it can be told without writing whether the reader of `out` went away.
+    pub fn to(streams: Streams, now: fn() -> Timestamp) -> Self {
+        Json { is_abandoned: streams.out_is_abandoned, ..Json::new(streams.out, now) }
     }
 }
 
@@ -58,7 +65,8 @@ impl Reporter for Json {
     }
 
     fn is_unheard(&self) -> bool {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unheard
+        let unheard = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unheard;
+        unheard || (self.is_abandoned)()
     }
 }
 
@@ -134,6 +142,7 @@ enum Body<'a> {
 #[derive(Serialize)]
 struct FinishedBody<'a> {
     outcome: &'static str,
+    target: &'a str,
     app: &'a str,
     version: &'a str,
     release: Option<&'a str>,
@@ -142,7 +151,6 @@ struct FinishedBody<'a> {
     proven: bool,
     changes: &'a [String],
     uploaded: UploadedBody,
-    target: &'a str,
     replaced: Option<LiveBody<'a>>,
     undo: Option<&'a str>,
     elapsed_ms: u64,
@@ -285,6 +293,7 @@ impl<'a> FinishedBody<'a> {
     fn of(finished: &'a Finished) -> Self {
         FinishedBody {
             outcome: outcome_name(finished.outcome),
+            target: &finished.target,
             app: &finished.app,
             version: &finished.version,
             release: finished.release.as_deref(),
@@ -293,7 +302,6 @@ impl<'a> FinishedBody<'a> {
             proven: finished.proven,
             changes: &finished.changes,
             uploaded: UploadedBody::of(finished.uploaded),
-            target: &finished.target,
             replaced: finished.replaced.as_ref().map(LiveBody::of),
             undo: finished.undo.as_deref(),
             elapsed_ms: millis(finished.elapsed),

@@ -29,6 +29,8 @@ pub struct Streams {
     pub out: Sink,
     /// Words for people.
     pub err: Sink,
+    /// Whether the reader of `out` went away, as far as that can be told without writing to it.
+    pub out_is_abandoned: fn() -> bool,
     /// Whether `out` is a terminal.
     pub out_is_terminal: bool,
     /// Whether `err` is a terminal.
@@ -40,12 +42,29 @@ impl Streams {
     pub fn of_process() -> Self {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         Streams {
+            out_is_abandoned: stdout_is_abandoned,
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
             out: Box::new(anstream::AutoStream::new(out, anstream::ColorChoice::Always)),
             err: Box::new(anstream::AutoStream::new(err, anstream::ColorChoice::Always)),
         }
     }
+}
+
+/// Who reads a pipe may go away while there is nothing to write to it, and a write would be the only other sign.
+#[cfg(unix)]
+fn stdout_is_abandoned() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = std::io::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let is_ready = poll(&mut watched, Some(&at_once)).is_ok_and(|ready| ready > 0);
+    is_ready && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+#[cfg(not(unix))]
+fn stdout_is_abandoned() -> bool {
+    false
 }
 
 /// Writes a text that nobody may be listening to any more: a reader that went away (`spin deploy | head -0`) does not

@@ -47,6 +47,7 @@ fn looking(look: Look, events: Vec<Event>) -> (String, String) {
     let streams = Streams {
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
+        out_is_abandoned: || false,
         out_is_terminal: false,
         err_is_terminal: false,
     };
@@ -87,8 +88,8 @@ fn finished() -> Finished {
     };
     Finished {
         outcome: OutcomeKind::Released,
-        app: "shop".to_owned(),
         target: "staging".to_owned(),
+        app: "shop".to_owned(),
         version: "1.4.0+s1f2e".to_owned(),
         release: Some("17".to_owned()),
         url: Some("https://shop.example.com".to_owned()),
@@ -107,8 +108,8 @@ fn finished() -> Finished {
 
 fn failed() -> Failed {
     Failed {
-        code: 8,
         about: About { target: Some("staging".to_owned()), app: Some("shop".to_owned()) },
+        code: 8,
         reason: "release_failed",
         message: "shop/1.4.0 was released, but it failed".to_owned(),
         causes: vec!["the allocation failed".to_owned()],

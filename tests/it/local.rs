@@ -3,6 +3,8 @@
 mod deaths;
 mod deaths_after;
 mod deploy;
+mod github;
+pub mod last_events;
 mod limits;
 pub mod machine;
 mod plans;

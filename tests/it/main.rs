@@ -24,3 +24,7 @@ mod scene;
 mod scripts;
 mod settings;
 mod step;
+mod story;
+mod support;
+mod terminal;
+mod transcripts;

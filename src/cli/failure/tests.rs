@@ -193,7 +193,7 @@ fn a_layer_that_is_known_has_its_own_advice() {
         let restored = Failure::from(restored);
         assert_eq!((restored.layer, restored.hints.as_slice()), (Some(layer), &[CORRECT.to_owned()][..]));
 
-        let Event::Failed(told) = not_ready.event() else { panic!("{not_ready:?}") };
+        let Event::Failed(told) = not_ready.event(crate::event::About::default()) else { panic!("{not_ready:?}") };
         assert_eq!(told.layer, Some(tell::layer(layer)));
         assert_eq!(hints::of_layer(layer).matches("`spin-deploy ").count(), 1, "one command to run next");
     }

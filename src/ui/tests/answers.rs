@@ -181,8 +181,13 @@ fn an_answer_that_cannot_be_written_is_warned_of() {
         }
     }
     let err = Paper::default();
-    let streams =
-        Streams { out: Box::new(Full), err: Box::new(err.clone()), out_is_terminal: false, err_is_terminal: false };
+    let streams = Streams {
+        out: Box::new(Full),
+        err: Box::new(err.clone()),
+        out_is_abandoned: || false,
+        out_is_terminal: false,
+        err_is_terminal: false,
+    };
     let look = Look { verbosity: Verbosity::Normal, colour: false, moving: false, timestamps: None };
     Human::new(streams, look).report(targets());
     assert_eq!(err.read(), "warning: the answer could not be written to standard output: no space left\n");

@@ -3,9 +3,10 @@
 use nix::sys::signal::{Signal, kill};
 
 use super::{App, Program, Stack, assert_live, deploy, version};
+use crate::local::last_events::{interrupted, only_last};
 use crate::support::bindle::{BindleServer, Generation};
 use crate::support::hippo as fake;
-use crate::support::hippo::{Fault, Mode};
+use crate::support::hippo::{Fault, JobStatus, Mode, Start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_of_the_look_up_never_create_anything() {
@@ -150,6 +151,17 @@ async fn signals_at_any_request_end_with_130_and_say_what_is_live() {
         deploy(&app, &stack).await;
         assert_live(&app, &stack);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_a_wait_for_what_never_comes_up() {
+    let (app, stack) = (App::new("shop"), Stack::start().await);
+    stack.hippo.set_start(Start::Crash(JobStatus::Pending));
+    Program::deploying(&app, &stack).args(&["--no-wait"]).run().await.expect(0);
+    let wait = Program::deploying(&app, &stack).args(&["wait", "--timeout", "10m"]);
+    let last = only_last(&interrupted(wait, "\"step\":\"wait\"", 130).await);
+    assert_eq!((&last["event"], &last["error"]["code"]), (&"failed".into(), &130.into()), "{last}");
+    assert!(last["error"]["live"].is_string(), "{last}");
 }
 
 #[cfg(target_os = "linux")]
