@@ -31,7 +31,7 @@ pub fn variables(args: &SourceArgs, environment: &Environment) -> Result<BTreeMa
 /// `NAME=VALUE`: a value may be empty and may hold further `=`, and `@FILE` stands for what is in a file, but for a line's
 /// end at its end.
 fn typed(text: &str) -> Result<(String, String), Failure> {
-    let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+    let Some((name, value)) = text.split_once('=').filter(|(name, _)| is_name(name)) else {
         return Err(Failure::new(ExitCode::Usage, "could not use a --variable: it is not NAME=VALUE")
             .hint("--variable NAME=VALUE"));
     };
@@ -42,6 +42,12 @@ fn typed(text: &str) -> Result<(String, String), Failure> {
         None => value.to_owned(),
     };
     Ok((name.to_owned(), value))
+}
+
+/// Whether this may be meant for a name. What may not is more likely a secret that ends in `=`, as Base64 does: names are
+/// shown.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-'))
 }
 
 fn read_value(name: &str, file: &str) -> Result<String, Failure> {
@@ -107,7 +113,7 @@ mod tests {
     fn variables_have_a_name_and_are_given_once() {
         let good = decide(&["a=b", "c=", "d=e=f", "g=@@h"], &[], &[]).unwrap();
         assert_eq!(good, map(&[("a", "b"), ("c", ""), ("d", "e=f"), ("g", "@h")]));
-        for bad in [&["hunter2"][..], &["=hunter2"], &["a=hunter2", "a=hunter2"]] {
+        for bad in [&["hunter2"][..], &["=hunter2"], &["hunter2+/="], &["a=hunter2", "a=hunter2"]] {
             let failure = decide(bad, &[], &[]).unwrap_err();
             assert_eq!(failure.code, ExitCode::Usage);
             assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");

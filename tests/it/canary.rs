@@ -27,9 +27,24 @@ const LOUD: [&[&str]; 2] = [&["-v"], &["--format", "json"]];
 /// The commands that ask servers something.
 const ASKING: [&[&str]; 5] = [&["deploy"], &["login"], &["login", "--register"], &["whoami"], &["doctor"]];
 
+/// Those after the first day.
+const LATER: [&[&str]; 9] = [
+    &["plan"],
+    &["status"],
+    &["wait", "--timeout", "1s"],
+    &["logs"],
+    &["releases"],
+    &["rollback"],
+    &["destroy", "--yes"],
+    PROMOTE,
+    &["deploy", "--dry-run"],
+];
+
+const PROMOTE: &[&str] = &["promote", "--from", "elsewhere"];
+
 /// The commands that ask none.
-const QUIET: [&[&str]; 5] =
-    [&["targets"], &["targets", "--show"], &["whoami", "--all"], &["logout"], &["logout", "--all"]];
+const QUIET: [&[&str]; 6] =
+    [&["targets"], &["targets", "--show"], &["whoami", "--all"], &["logout"], &["logout", "--all"], &["package"]];
 
 /// Runs all at a time that may, and panics with every leak.
 async fn none_leaks<F: Future<Output = Vec<String>>>(runs: impl IntoIterator<Item = F>) {
@@ -54,10 +69,16 @@ async fn nothing_leaks_whatever_the_servers_answer() {
     for manner in MANNERS {
         mimics.push((manner, Mimic::start(manner).await));
     }
-    let cases = mimics.iter().flat_map(|mimic| ASKING.map(|command| (mimic, command)));
-    let cases = cases.flat_map(|(mimic, command)| PURSES.map(|purse| (mimic, command, purse)));
-    let runs = cases.enumerate().map(async |(number, ((manner, mimic), command, purse))| {
+    let places = mimics.iter().flat_map(|mimic| PURSES.map(|purse| (mimic, purse)));
+    let meeting = |command: &'static [&'static str]| places.clone().map(move |(mimic, purse)| (command, mimic, purse));
+    // The later ones look things up as the first ones do: each meets every manner and every purse, but not each with each.
+    let later = LATER.into_iter().flat_map(meeting).step_by(4);
+    let cases = ASKING.into_iter().flat_map(meeting).chain(later);
+    let runs = cases.enumerate().map(async |(number, (command, (manner, mimic), purse))| {
         let cage = Cage::new();
+        if command == PROMOTE {
+            cage.know_elsewhere(mimic.origin(), mimic.origin(), mimic.origin());
+        }
         let program = cage.program(command).args(LOUD[number % 2]).args(&["--no-input"]);
         let program = purse.equip(&cage, program, mimic.origin(), mimic.origin());
         told(format!("{command:?} {purse:?} {manner:?}"), &cage, program).await
@@ -72,9 +93,12 @@ async fn nothing_leaks_whatever_the_servers_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaks_where_no_server_answers() {
-    let cases = ASKING.iter().flat_map(|command| PURSES.map(|purse| (command, purse)));
+    let cases = ASKING.iter().chain(&LATER).flat_map(|command| PURSES.map(|purse| (*command, purse)));
     none_leaks(cases.enumerate().map(async |(number, (command, purse))| {
         let cage = Cage::new();
+        if command == PROMOTE {
+            cage.know_elsewhere("http://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1");
+        }
         let program = cage.program(command).args(LOUD[number % 2]).args(&["--no-input"]);
         let program = purse.equip(&cage, program, "http://127.0.0.1:1", "http://127.0.0.1:1");
         told(format!("{command:?} {purse:?}, down"), &cage, program).await
@@ -113,6 +137,34 @@ async fn nothing_leaks_from_commands_that_need_no_secret() {
     .await;
 }
 
+/// What is done with an application from its first day to its last, what goes wrong by itself included.
+const ONE_LIFE: &[(&[&str], i32)] = &[
+    (&["package"], 0),
+    (&["login"], 0),
+    (&["whoami"], 0),
+    (&["plan", "--exit-code"], 20),
+    (&["status"], 7),
+    (&["deploy"], 0),
+    (&["deploy", "--buildinfo", "second"], 0),
+    (&["doctor"], 0),
+    (&["plan", "--buildinfo", "second"], 0),
+    (&["status"], 0),
+    (&["wait"], 0),
+    (&["wait", "absent"], 11),
+    (&["logs"], 0),
+    (&["logs", "--name", "absent"], 7),
+    (&["releases"], 0),
+    (&["rollback", "--expect-release", "none"], 11),
+    (&["rollback"], 0),
+    (&["promote", "--from", "elsewhere", "--channel", "other"], 0),
+    (&["promote", "--from", "elsewhere", "--target", "elsewhere"], 2),
+    (&["destroy"], 2),
+    (&["destroy", "--yes"], 0),
+    (&["releases"], 7),
+    (&["whoami", "--all"], 0),
+    (&["logout", "--all"], 0),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaks_where_all_is_well() {
     let key = CreatorKey::generate("dana");
@@ -133,23 +185,28 @@ async fn nothing_leaks_where_all_is_well() {
         cage.further = vec![real_key.trim_matches('"')[..24].to_owned()];
         cage.write("key.toml", key.secret_file());
         let mut leaks = Vec::new();
-        for command in
-            [&["login"][..], &["whoami"], &["deploy"], &["doctor"], &["whoami", "--all"], &["logout", "--all"]]
-        {
+        for (command, expected) in ONE_LIFE {
             let program = cage.program(command).args(LOUD[number % 2]);
-            let program = match command {
-                ["deploy"] => {
+            let program = match command[0] {
+                "deploy" | "plan" => {
                     let program = program.args(&["--signing-key", &cage.at_home("key.toml").display().to_string()]);
                     purses::with_variables(&cage, program, false)
                 }
                 _ => program,
             };
-            let program = purse.equip(&cage, program, hippo.url(), origin);
-            let program = program.env("SPIN_DEPLOY_APP_URL", &format!("http://{{domain}}:{}", hippo.apps_port()));
+            let app_url = format!("http://{{domain}}:{}", hippo.apps_port());
+            match command[0] {
+                "promote" => cage.know_elsewhere(hippo.url(), origin, &app_url),
+                _ => drop(std::fs::remove_file(cage.app.path().join("spin-deploy.toml"))),
+            }
+            let program = match command[0] {
+                "package" => program,
+                _ => purse.equip(&cage, program, hippo.url(), origin).env("SPIN_DEPLOY_APP_URL", &app_url),
+            };
             let (code, found) = cage.watch(program).await;
             leaks.extend(found.into_iter().map(|leak| format!("{command:?} {purse:?}, well: {leak}")));
-            if code != Some(0) {
-                leaks.push(format!("{command:?} {purse:?} does not go well: {code:?}"));
+            if code != Some(*expected) {
+                leaks.push(format!("{command:?} {purse:?} ends with {code:?}, not {expected}"));
             }
         }
         leaks
@@ -175,28 +232,26 @@ async fn nothing_leaks_at_the_terminal() {
     for manner in MANNERS {
         mimics.push((manner, Mimic::start(manner).await));
     }
-    let cases = mimics.iter().flat_map(|mimic| ["deploy", "login", "register"].map(|command| (mimic, command)));
+    let commands: [&[&str]; 5] = [&["deploy"], &["login"], &["login", "--register"], &["plan"], &["status"]];
+    let cases = mimics.iter().flat_map(|mimic| commands.map(|command| (mimic, command)));
     let runs = cases.enumerate().map(async |(number, ((manner, mimic), command))| {
         let cage = Cage::new();
-        let (words, dialog): (&[&str], Vec<(&str, Answer<'_>)>) = match command {
-            "register" => {
+        let dialog = match command {
+            ["login", "--register"] => {
                 let twice = [("New password of ", Answer::Secret(&typed)), ("again", Answer::Secret(&typed))];
-                (&["login", "--register"], [("username at ", Answer::Line("dana"))].into_iter().chain(twice).collect())
+                [("username at ", Answer::Line("dana"))].into_iter().chain(twice).collect()
             }
-            command => {
-                let dialog = vec![("Username at ", Answer::Line("dana")), ("Password of ", Answer::Secret(&typed))];
-                (if command == "deploy" { &["deploy"] } else { &["login"] }, dialog)
-            }
+            _ => vec![("Username at ", Answer::Line("dana")), ("Password of ", Answer::Secret(&typed))],
         };
-        let program = cage.program(words).args(LOUD[number % 2]).env("HIPPO_URL", mimic.origin());
-        let program = if command == "deploy" { program.env("BINDLE_SERVER_URL", mimic.origin()) } else { program };
+        let program = cage.program(command).args(LOUD[number % 2]).env("HIPPO_URL", mimic.origin());
+        let program = if command[0] == "login" { program } else { program.env("BINDLE_SERVER_URL", mimic.origin()) };
         let before = cage.contents();
         let seen = program.at_terminal(Streams::Terminal, &dialog).await;
         let mut leaks = cage.leaks_at_terminal(&before, &seen);
         if !seen.echoes || matches!(seen.code, -1 | 0 | 1 | 101) {
             leaks.push(format!("{seen:#?}"));
         }
-        leaks.into_iter().map(|leak| format!("{command} at a terminal, {manner:?}: {leak}")).collect()
+        leaks.into_iter().map(|leak| format!("{command:?} at a terminal, {manner:?}: {leak}")).collect()
     });
     none_leaks(runs).await;
     for (manner, mimic) in &mimics {

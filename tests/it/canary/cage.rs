@@ -117,7 +117,15 @@ impl Cage {
     pub fn program(&self, args: &[&str]) -> Program {
         let temporary = self.temporary.path();
         let program = Program::at_home(self.home.path(), self.app.path()).args(args);
-        program.env("SPIN_DEPLOY_LOG", "trace").env_os("TMPDIR", temporary.as_ref())
+        let program = program.env("SPIN_DEPLOY_LOG", "trace").env_os("TMPDIR", temporary.as_ref());
+        let program = program.env_os("GITHUB_OUTPUT", temporary.join("output").as_ref());
+        program.env_os("GITHUB_STEP_SUMMARY", temporary.join("summary").as_ref())
+    }
+
+    /// Names the target that `promote --from elsewhere` takes an application from.
+    pub fn know_elsewhere(&self, hippo: &str, bindle: &str, app_url: &str) {
+        let target = format!("hippo-url = \"{hippo}\"\nbindle-server = \"{bindle}/v1\"\napp-url = \"{app_url}\"\n");
+        self.app.write("spin-deploy.toml", format!("[target.elsewhere]\ndriver = \"hippo\"\n{target}"));
     }
 
     /// A path in the home.

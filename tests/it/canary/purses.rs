@@ -118,7 +118,9 @@ pub fn with_variables(cage: &Cage, program: Program, secret: bool) -> Program {
     let manifest = std::fs::read_to_string(cage.app.path().join("spin.toml")).unwrap();
     let declared =
         ["typed", "filed", "from_env"].map(|name| format!("{name} = {{ required = true, secret = {secret} }}\n"));
-    cage.app.write("spin.toml", format!("{manifest}\n[variables]\n{}", declared.concat()));
+    if !manifest.contains("[variables]") {
+        cage.app.write("spin.toml", format!("{manifest}\n[variables]\n{}", declared.concat()));
+    }
     cage.write("value.txt", Secret::AppVariableFile.value());
     program
         .args(&["--variable", &format!("typed={}", Secret::AppVariable.value())])
