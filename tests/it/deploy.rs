@@ -10,6 +10,7 @@ mod faults;
 mod github;
 mod hippo;
 mod inputs;
+mod layers;
 mod names;
 mod plans;
 

@@ -222,6 +222,30 @@ async fn an_old_build_can_go_on_and_a_new_one_can_crash() {
 }
 
 #[tokio::test]
+async fn a_start_can_fail_in_each_layer() {
+    let serving = r#"{"logs":["Serving http://127.0.0.1:1234","Available Routes:",""]}"#;
+    let unreadable = r#"{"logs":["Error: Failed to load invoice 'shop/1.1.0' from 'http://bindle.internal/v1'",""]}"#;
+    for (start, answer, job_status, logs) in [
+        (Start::Unreadable, 502, "Pending", unreadable),
+        (Start::NotPlaced, 404, "Pending", r#"{"logs":[]}"#),
+        (Start::Crash(JobStatus::Dead), 502, "Dead", r#"{"logs":[""]}"#),
+        (Start::Unrouted, 404, "Running", serving),
+        (Start::Unreached, 502, "Running", serving),
+    ] {
+        let world = World::start().await;
+        let (app, channel) = world.with_running_channel().await;
+        world.hippo.set_start(start);
+        world.redeploy(app, channel, shop("1.1.0"), "1.1.0").await;
+        assert_eq!((world.info().await.0, world.status(channel).await.as_str()), (answer, job_status), "{start:?}");
+        assert_eq!(world.call("GET", &format!("/api/channels/{channel}/logs"), Value::Null).await.1, logs, "{start:?}");
+        // Once what was in the way is gone, the next start is as good as any.
+        world.hippo.set_start(Start::AtOnce);
+        world.redeploy(app, channel, shop("1.2.0"), "1.2.0").await;
+        assert_eq!((world.info().await.0, world.status(channel).await.as_str()), (200, "Running"), "{start:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_job_again_changes_nothing_and_a_stopped_one_is_gone() {
     let world = World::start().await;
     let (_, channel) = world.with_running_channel().await;

@@ -228,7 +228,8 @@ async fn a_crash_is_9_with_status_and_logs() {
     assert_eq!(output.stdout, "");
     assert!(output.stderr.to_lowercase().contains("pending"), "{}", output.stderr);
     assert!(output.stderr.contains("panicked at 'no"), "{}", output.stderr);
-    assert!(output.stderr.contains("say how it is made: `--app-url "), "{}", output.stderr);
+    assert!(output.stderr.contains("`spin-deploy logs`"), "{}", output.stderr);
+    assert!(!output.stderr.contains("--app-url"), "the address has no part in it: {}", output.stderr);
     assert!(!output.stderr.contains('\u{1b}'), "no control characters of the application's: {}", output.stderr);
 }
 

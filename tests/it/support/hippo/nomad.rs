@@ -154,11 +154,14 @@ impl Nomad {
     pub fn log(&self, channel: Guid) -> Result<Option<String>, Failure> {
         self.ask("GET", &format!("/v1/job/{channel}/allocations"), None)?;
         let allocation = self.with(|jobs| jobs.current.get(&channel).map(|job| job.allocation));
+        let written = match self.runner.as_ref().and_then(|runner| runner.crash_log(channel)) {
+            Some(None) => return Ok(None),
+            Some(Some(written)) => written,
+            None => DEFAULT_LOG.to_owned(),
+        };
         let Some(allocation) = allocation else { return Ok(None) };
         self.ask("GET", &format!("/v1/client/fs/logs/{allocation}?task=spin&type=stdout"), None)?;
-        let log = self.with(|jobs| jobs.logs.get(&channel).cloned());
-        let crashed = self.runner.as_ref().is_some_and(|runner| runner.has_crashed(channel));
-        Ok(Some(log.unwrap_or_else(|| if crashed { String::new() } else { DEFAULT_LOG.to_owned() })))
+        Ok(Some(self.with(|jobs| jobs.logs.get(&channel).cloned()).unwrap_or(written)))
     }
 
     /// `GET /v1/status/leader` for `/healthz`.

@@ -34,10 +34,42 @@ pub enum Start {
     AfterProbesOfOld { probes: usize },
     /// `probes` more requests to its host meet a 503, and then the new build answers.
     AfterProbesOfNothing { probes: usize },
-    /// It never answers, and the job's status is this.
+    /// It ends as soon as it was started, and the job's status is this. What it wrote is what a test lets it write.
     Crash(JobStatus),
+    /// Its host cannot read the bindle: it ends with Spin's words about that.
+    Unreadable,
+    /// No host takes it: there is no allocation, and so neither a log nor a route.
+    NotPlaced,
+    /// It runs, and the proxy has no route to it: 404.
+    Unrouted,
+    /// It runs, and the proxy gets nothing from it: 502.
+    Unreached,
     /// The job is accepted and the old build goes on.
     KeepOld,
+}
+
+/// What the proxy has of a placement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Route {
+    #[default]
+    Leads,
+    None,
+    Broken,
+}
+
+/// A build that never came up.
+#[derive(Debug)]
+struct Crash {
+    status: JobStatus,
+    reason: String,
+    /// What it wrote, where no test says otherwise; `None`: no host took it.
+    log: Option<String>,
+}
+
+impl Crash {
+    fn new(status: JobStatus, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), log: Some(String::new()) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +77,8 @@ struct Placement {
     host: String,
     serving: Option<LoadedApp>,
     coming: Option<(usize, LoadedApp)>,
-    crash: Option<(JobStatus, String)>,
+    crash: Option<Crash>,
+    route: Route,
 }
 
 #[derive(Debug)]
@@ -94,7 +127,12 @@ impl Runner {
 
     /// Why a channel's build never came up.
     pub fn crash_reason(&self, channel: Guid) -> Option<String> {
-        self.with(|shared| shared.placements.get(&channel)?.crash.as_ref().map(|(_, reason)| reason.clone()))
+        self.with(|shared| shared.placements.get(&channel)?.crash.as_ref().map(|crash| crash.reason.clone()))
+    }
+
+    /// What a channel's build wrote that never came up, where that is the case; `None` within: no host took it.
+    pub(super) fn crash_log(&self, channel: Guid) -> Option<Option<String>> {
+        self.with(|shared| shared.placements.get(&channel)?.crash.as_ref().map(|crash| crash.log.clone()))
     }
 
     pub(super) fn has_crashed(&self, channel: Guid) -> bool {
@@ -103,7 +141,7 @@ impl Runner {
 
     pub(super) fn status(&self, channel: Guid) -> JobStatus {
         self.with(|shared| match shared.placements.get(&channel) {
-            Some(Placement { crash: Some((status, _)), .. }) => *status,
+            Some(Placement { crash: Some(crash), .. }) => crash.status,
             Some(Placement { serving: Some(_), .. }) => JobStatus::Running,
             Some(Placement { coming: Some(_), .. }) | None => JobStatus::Pending,
             Some(_) => JobStatus::Running,
@@ -118,8 +156,12 @@ impl Runner {
     pub(super) async fn place(&self, channel: Guid, host: &str, bindle: &str) {
         let start = self.with(|shared| shared.start);
         let loaded = match start {
-            Start::Crash(status) => Err((status, "told to crash".to_owned())),
-            _ => spin_loader::load(&self.bindle, bindle).await.map_err(|reason| (JobStatus::Pending, reason)),
+            Start::Crash(status) => Err(Crash::new(status, "told to crash")),
+            Start::Unreadable => {
+                Err(Crash { log: Some(unreadable(bindle)), ..Crash::new(JobStatus::Pending, "unreadable") })
+            }
+            Start::NotPlaced => Err(Crash { log: None, ..Crash::new(JobStatus::Pending, "no host takes it") }),
+            _ => spin_loader::load(&self.bindle, bindle).await.map_err(|why| Crash::new(JobStatus::Pending, why)),
         };
         self.with(|shared| {
             let placement = shared.placements.entry(channel).or_default();
@@ -143,6 +185,11 @@ impl Runner {
             let Some(placement) = shared.placements.values_mut().find(|placement| placement.host == host) else {
                 return text(StatusCode::NOT_FOUND, "404 page not found\n");
             };
+            match placement.route {
+                Route::Leads => {}
+                Route::None => return text(StatusCode::NOT_FOUND, "404 page not found\n"),
+                Route::Broken => return text(StatusCode::BAD_GATEWAY, "Bad Gateway"),
+            }
             placement.count_probe();
             match &placement.serving {
                 Some(app) => match shared.statuses.get_mut(path) {
@@ -157,10 +204,15 @@ impl Runner {
 }
 
 impl Placement {
-    fn put(&mut self, start: Start, loaded: Result<LoadedApp, (JobStatus, String)>) {
+    fn put(&mut self, start: Start, loaded: Result<LoadedApp, Crash>) {
         if start == Start::KeepOld {
             return;
         }
+        self.route = match start {
+            Start::Unrouted | Start::NotPlaced => Route::None,
+            Start::Unreached => Route::Broken,
+            _ => Route::Leads,
+        };
         self.coming = None;
         self.crash = None;
         match (loaded, start) {
@@ -193,6 +245,12 @@ async fn serve(State(runner): State<Runner>, request: Request) -> Response<Body>
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
     runner.answer(&host, request.uri().path())
+}
+
+/// What Spin says of a bindle that it cannot get (`crates/loader/src/bindle/mod.rs@v0.10.1`). Spin writes it to its
+/// standard error, of which Hippo knows nothing: here a host has led both streams into one file.
+fn unreadable(bindle: &str) -> String {
+    format!("Error: Failed to load invoice '{bindle}' from 'http://bindle.internal/v1'\n")
 }
 
 /// The next status, which is the last one for ever.
