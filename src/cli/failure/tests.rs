@@ -258,5 +258,7 @@ fn the_documentation_names_every_layer() {
     let row = documentation.lines().rfind(|line| line.starts_with("| `layer` |")).unwrap();
     for layer in crate::target::FailingLayer::ALL {
         assert!(row.contains(&format!("`{}`", layer.name())), "{layer:?} is not documented");
+        let meaning = format!("| `{}` | ", layer.name());
+        assert!(include_str!("../../../docs/day-two.md").contains(&meaning), "{layer:?} is not explained");
     }
 }
