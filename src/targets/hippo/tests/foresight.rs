@@ -5,6 +5,9 @@ use serde_json::json;
 use super::{Bench, NEW, OLD, Store, app, deployed_before, lines, package};
 use crate::target::Target;
 
+/// Makes what there is.
+type Prepare = fn(&mut Store);
+
 /// Foresees, then deploys as the pipeline does; returns what was foreseen and what was said meanwhile.
 async fn foresee_and_deploy(bench: &Bench) -> (Vec<String>, Vec<String>) {
     bench.hippo.take_log();
@@ -41,7 +44,7 @@ async fn whatever_hippo_looks_like() {
     let (keep, create) = ("keep revision 1.0.0+snew", "create revision 1.0.0+snew");
     let update = "update channel spin-deploy (1.0.0+sold -> 1.0.0+snew)";
     // (what there is, what becomes of the revision, what becomes of the channel)
-    let table: [(fn(&mut Store), &str, &str); 6] = [
+    let table: [(Prepare, &str, &str); 6] = [
         (|_| {}, create, "create channel spin-deploy"),
         (deployed_before, create, update),
         (registered, keep, update),
