@@ -1,4 +1,4 @@
-//! `logs --follow` of the real program while the application goes on writing.
+//! `logs` of the real program: narrowed, and followed while the application goes on writing.
 
 use nix::sys::signal::{Signal, kill};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -39,4 +39,28 @@ async fn follow(scene: &dyn Scene) {
 async fn expect(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) {
     let line = lines.next_line().await.expect("it can be read").expect("it goes on");
     assert!(line.ends_with(text), "{line:?} is not {text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_narrowed_by_what_this_machine_knows_of_a_line() {
+    let (scene, app) = (Machines::set(), App::new("shop"));
+    scene.program(app.path()).args(&["-t", "here"]).run().await.expect(0);
+    scene.write_log(&app, &["line 1", "line 2"]);
+    let lines = async |narrowed: &[&str]| {
+        let output = scene.program(app.path()).args(&["logs", "-t", "here"]).args(narrowed).run().await.expect(0);
+        output.stdout.lines().count()
+    };
+    assert_eq!(lines(&["--since", "1h"]).await, 2);
+    assert_eq!(lines(&["--since", "2100-01-01T00:00:00Z"]).await, 0);
+    assert_eq!(lines(&["--component", "web", "-n", "1"]).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hippo_does_not_know_of_a_line_is_refused() {
+    let (scene, app) = (Hippos::set().await, App::new("shop"));
+    scene.program(app.path()).args(&["-t", "here"]).run().await.expect(0);
+    for narrowed in [["--since", "1h"], ["--component", "web"]] {
+        let output = scene.program(app.path()).args(&["logs", "-t", "here"]).args(&narrowed).run().await.expect(2);
+        assert!(output.stderr.contains(narrowed[0]), "{}", output.stderr);
+    }
 }
