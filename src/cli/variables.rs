@@ -32,8 +32,8 @@ pub fn variables(args: &SourceArgs, environment: &Environment) -> Result<BTreeMa
 /// end at its end.
 fn typed(text: &str) -> Result<(String, String), Failure> {
     let Some((name, value)) = text.split_once('=').filter(|(name, _)| is_name(name)) else {
-        return Err(Failure::new(ExitCode::Usage, "could not use a --variable: it is not NAME=VALUE")
-            .hint("--variable NAME=VALUE"));
+        let message = "could not use a --variable: it is not NAME=VALUE, with a name in lower case";
+        return Err(Failure::new(ExitCode::Usage, message).hint("--variable NAME=VALUE"));
     };
     let value = match value.strip_prefix('@') {
         // The way to write a value that begins so.
@@ -44,10 +44,11 @@ fn typed(text: &str) -> Result<(String, String), Failure> {
     Ok((name.to_owned(), value))
 }
 
-/// Whether this may be meant for a name. What may not is more likely a secret that ends in `=`, as Base64 does: names are
-/// shown.
+/// Whether this may be meant for a name, which manifests have in lower case. What may not is more likely a secret that ends
+/// in `=`, as Base64 does: names are shown.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-'))
+    text.starts_with(|char: char| char.is_ascii_lowercase())
+        && text.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
 }
 
 fn read_value(name: &str, file: &str) -> Result<String, Failure> {
@@ -113,10 +114,11 @@ mod tests {
     fn variables_have_a_name_and_are_given_once() {
         let good = decide(&["a=b", "c=", "d=e=f", "g=@@h"], &[], &[]).unwrap();
         assert_eq!(good, map(&[("a", "b"), ("c", ""), ("d", "e=f"), ("g", "@h")]));
-        for bad in [&["hunter2"][..], &["=hunter2"], &["hunter2+/="], &["a=hunter2", "a=hunter2"]] {
+        for bad in [&["hunter2"][..], &["=hunter2"], &["hunter2+/="], &["aHVudGVyMg=="], &["a=hunter2", "a=hunter2"]] {
             let failure = decide(bad, &[], &[]).unwrap_err();
             assert_eq!(failure.code, ExitCode::Usage);
-            assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+            let shown = format!("{failure:?}");
+            assert!(!shown.contains("hunter2") && !shown.contains("aHVudGVyMg"), "{shown}");
         }
     }
 

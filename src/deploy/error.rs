@@ -53,8 +53,8 @@ pub enum DeployError {
     /// A path has to answer, and the target does not say where the application answers.
     #[error("could not check {subject}: {target} does not know the URL of the application")]
     NoUrl { target: String, subject: String, release: Box<Release> },
-    /// There is no such application where it was looked for.
-    #[error("there is no {app} at {target}")]
+    /// There is no such application where it was looked for, or nothing of it is released.
+    #[error("there is no release of {app} at {target}")]
     Absent {
         app: AppName,
         target: String,

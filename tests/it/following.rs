@@ -3,9 +3,13 @@
 use nix::sys::signal::{Signal, kill};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
+use tokio::time::{Duration, timeout};
 
 use crate::scene::{Hippos, Machines, Scene};
 use crate::support::app::App;
+
+/// How long a line may take: for a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_followed_at_hippo() {
@@ -32,12 +36,14 @@ async fn follow(scene: &dyn Scene) {
         }
     }
     kill(running.pid(), Signal::SIGINT).expect("it runs");
-    assert_eq!(lines.next_line().await.expect("it can be read"), None, "nothing comes twice");
+    let end = timeout(PATIENCE, lines.next_line()).await.expect("Ctrl-C ends it");
+    assert_eq!(end.expect("it can be read"), None, "nothing comes twice");
     running.end().await.expect(0);
 }
 
 async fn expect(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) {
-    let line = lines.next_line().await.expect("it can be read").expect("it goes on");
+    let line = timeout(PATIENCE, lines.next_line()).await.unwrap_or_else(|_| panic!("{text:?} does not come"));
+    let line = line.expect("it can be read").expect("it goes on");
     assert!(line.ends_with(text), "{line:?} is not {text:?}");
 }
 
@@ -53,6 +59,8 @@ async fn a_log_is_narrowed_by_what_this_machine_knows_of_a_line() {
     assert_eq!(lines(&["--since", "1h"]).await, 2);
     assert_eq!(lines(&["--since", "2100-01-01T00:00:00Z"]).await, 0);
     assert_eq!(lines(&["--component", "web", "-n", "1"]).await, 1);
+    let unknown = scene.program(app.path()).args(&["logs", "-t", "here", "--component", "wed"]).run().await.expect(2);
+    assert!(unknown.stderr.contains("shop has no component wed; it has web"), "{}", unknown.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

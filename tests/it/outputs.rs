@@ -21,7 +21,7 @@ const ALIKE: &[(&str, &str)] = &[
     // How often it was looked before the time ran out shows in what the application wrote.
     (r"(?m)(^(2>)? +\| .* web err.*\n)+", "    | [what it wrote]\n"),
     (r#""logs":\["[^]]* web err [^]]*\]"#, r#""logs":["[what it wrote]"]"#),
-    (r"(?m)^2> still waiting for .*\n", ""),
+    (r"(?m)^(2> )?still .*\n", ""),
     // Files are sent at the same time, in any order.
     (r#"(?m)^.*"event":"(transfer_started|transfer_finished|waiting)".*\n"#, ""),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
@@ -89,7 +89,7 @@ async fn told(scene: &dyn Scene, reader: Reader) -> String {
     tape.run(&["promote", "--from", "here", "-t", "here"]).await;
     scene.spoil(&tape.app);
     tape.app.version("1.2.0");
-    tape.run(&["deploy", "--rollback-on-failure", "--check", "/", "--timeout", "2"]).await;
+    tape.run(&["deploy", "--rollback-on-failure", "--check", "/", "--timeout", "5"]).await;
     tape.run(&["destroy"]).await;
     tape.run(&["destroy", "--yes"]).await;
     tape.run(&["destroy", "--yes"]).await;

@@ -1,8 +1,6 @@
 //! The days of an application from its first deploy to its removal, at each kind of target: after each step, what *runs*.
 
-use serde_json::Value;
-
-use crate::program::Output;
+use crate::program::{Output, last};
 use crate::scene::{Hippos, Machines, Scene};
 use crate::support::app::App;
 
@@ -81,10 +79,4 @@ async fn active(run: &impl AsyncFn(&[&str]) -> Output, target: &str) -> String {
 async fn planned(run: &impl AsyncFn(&[&str]) -> Output) -> String {
     let told = last(&run(&["plan", "-t", "here", "--format", "json"]).await.expect(0));
     told["version"].as_str().expect("it is known").to_owned()
-}
-
-/// The event that ended a run.
-fn last(output: &Output) -> Value {
-    let line = output.stdout.lines().last().expect("a run that is told in JSON says something");
-    serde_json::from_str(line).expect("every line is JSON")
 }

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::api::App;
+use super::api::{App, Channel};
 use super::app_url::AppUrl;
 use super::changes::{self, AppState, ChannelState, Registered, State, Wish, find_app};
 use super::client::Hippo;
@@ -75,6 +75,11 @@ impl Observer<'_> {
             );
             cx.report(Event::Note { message });
         }
+        if let Some((channel, domain)) =
+            app.channel.as_ref().and_then(|channel| Some((channel, channel.new_domain(self.wish)?)))
+        {
+            self.check_domain(cx, domain, &channel.id).await?;
+        }
         if app.needs_revision(self.wish) && self.find_revision(cx, &app.id).await?.is_some() {
             app.revision = Registered::Yes;
         }
@@ -97,6 +102,27 @@ impl Observer<'_> {
             });
         }
         Ok(rows.first().map(|row| row.id.clone()))
+    }
+
+    /// A PATCH does not mind two channels of one domain; the proxy would.
+    pub async fn check_domain(&self, cx: &Context, domain: &str, channel_id: &str) -> Result<(), TargetError> {
+        let operation = format!("give channel {} the domain {domain}", self.wish.channel);
+        let channels = self.hippo.channels(cx).await;
+        let channels = channels.map_err(|error| self.hippo.fail(operation.as_str(), error))?;
+        match channels.iter().find(|other| other.domain == domain && other.id != channel_id) {
+            Some(other) => Err(self.domain_taken(operation, Some(other))),
+            None => Ok(()),
+        }
+    }
+
+    pub fn domain_taken(&self, operation: String, by: Option<&Channel>) -> TargetError {
+        let owner = match by {
+            Some(channel) => format!("channel {} (id {}, of app {})", channel.name, channel.id, channel.app_id),
+            None => "another channel".to_owned(),
+        };
+        TargetError::new(ErrorKind::Conflict, operation)
+            .because(anyhow!("{owner} has this domain"))
+            .hint("choose another: `--domain NAME`")
     }
 
     /// A channel as it shows itself; `None`: it is not there any more.

@@ -231,7 +231,7 @@ impl<'a> Releasing<'a> {
         let wish = self.wish();
         let domain = channel.new_domain(wish);
         if let Some(domain) = domain {
-            self.check_domain(cx, domain, &channel.id).await?;
+            self.observer.check_domain(cx, domain, &channel.id).await?;
         }
         let body = PatchChannel {
             revision_selection_strategy: Strategy::UseSpecifiedRevision,
@@ -253,27 +253,6 @@ impl<'a> Releasing<'a> {
             Err(look) if look.kind() == ErrorKind::Cancelled => Err(hippo.fail(operation, look)),
             Err(_) => Err(self.lost_sight(operation, error)),
         }
-    }
-
-    /// A PATCH does not mind two channels of one domain; the proxy would.
-    async fn check_domain(&self, cx: &Context, domain: &str, channel_id: &str) -> Result<(), TargetError> {
-        let operation = format!("give channel {} the domain {domain}", self.wish().channel);
-        let channels = self.observer.hippo.channels(cx).await;
-        let channels = channels.map_err(|error| self.observer.hippo.fail(operation.as_str(), error))?;
-        match channels.iter().find(|other| other.domain == domain && other.id != channel_id) {
-            Some(other) => Err(self.domain_taken(operation, Some(other))),
-            None => Ok(()),
-        }
-    }
-
-    fn domain_taken(&self, operation: String, by: Option<&Channel>) -> TargetError {
-        let owner = match by {
-            Some(channel) => format!("channel {} (id {}, of app {})", channel.name, channel.id, channel.app_id),
-            None => "another channel".to_owned(),
-        };
-        TargetError::new(ErrorKind::Conflict, operation)
-            .because(anyhow!("{owner} has this domain"))
-            .hint("choose another: `--domain NAME`")
     }
 
     /// Starts the channel's job: changing the record alone leaves the old version running.
@@ -362,7 +341,7 @@ impl<'a> Releasing<'a> {
             Ok(error)
         } else if error.refuses("Domain", "already exists") {
             // An earlier attempt may have taken it.
-            if may_be_ours { Ok(error) } else { Err(self.domain_taken(operation, None)) }
+            if may_be_ours { Ok(error) } else { Err(self.observer.domain_taken(operation, None)) }
         } else if error.status() == Some(404) {
             Err(self.gone(operation, error))
         } else {

@@ -11,6 +11,14 @@ use crate::package::Package;
 use crate::registry::bindle::RegistryError;
 use crate::target::{AppName, Context, ErrorKind, ReleaseId, Retrieval, TargetError};
 
+/// What to do where the package of a release is gone.
+const MAKE_ANEW: &str = "deploy it from its sources, or from a package on disk: `spin-deploy --package PATH`";
+
+/// What is not in the registry any more is told with what to do instead.
+fn gone(error: TargetError) -> TargetError {
+    if error.kind == ErrorKind::NotFound && error.hints.is_empty() { error.hint(MAKE_ANEW) } else { error }
+}
+
 #[async_trait::async_trait]
 impl Retrieval for HippoTarget {
     async fn retrieve(
@@ -25,11 +33,14 @@ impl Retrieval for HippoTarget {
         let id = package_of(&found, &release.0).ok_or_else(|| {
             TargetError::new(ErrorKind::NotFound, operation.as_str())
                 .because(anyhow!("{release} is no semantic version"))
+                .hint(MAKE_ANEW)
         })?;
         let failed = |error| match error {
             // For a push that is a conflict.
-            RegistryError::Yanked { .. } => TargetError::new(ErrorKind::NotFound, operation.as_str()).because(error),
-            error => fault::of_registry(error, operation.as_str()),
+            RegistryError::Yanked { .. } => {
+                gone(TargetError::new(ErrorKind::NotFound, operation.as_str()).because(error))
+            }
+            error => gone(fault::of_registry(error, operation.as_str())),
         };
         let registry = self.registry().await.map_err(failed)?;
         registry.pull(&id, into, cx.reporter.as_ref(), &cx.cancel).await.map_err(failed)

@@ -68,14 +68,15 @@ pub async fn die_at(machine: &Machine, program: Program, victim: Victim, point: 
     reached
 }
 
-/// Waits until something holds; `false`: the run has ended before.
+/// Waits until something holds; `false`: the run has ended without it.
 async fn until(running: &mut Running, holds: impl Fn() -> bool) -> bool {
     loop {
         if holds() {
             return true;
         }
         if running.has_ended() {
-            return false;
+            // It may have come to hold since.
+            return holds();
         }
         tokio::task::yield_now().await;
     }

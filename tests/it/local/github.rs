@@ -13,7 +13,7 @@ async fn what_is_live_and_what_failed_is_told_to_github() {
     run(&["deploy"]).await.expect(0);
     run(&["deploy"]).await.expect(0);
     app.write("static/index.html", "second");
-    run(&["--check", "/any=404", "--timeout", "1s", "--rollback-on-failure"]).await.expect(10);
+    run(&["--check", "/any=404", "--timeout", "5s", "--rollback-on-failure"]).await.expect(10);
     run(&["wait"]).await.expect(0);
     run(&["rollback", "2"]).await.expect(0);
     for others in [&["status"][..], &["releases"], &["plan"], &["destroy", "--yes"]] {
@@ -60,7 +60,7 @@ async fn what_is_live_and_what_failed_is_told_to_github() {
     |---|---|---|---|---|---|
     | shop | local | restored |  |  |  |
 
-    **Reason:** shop/1.0.0+sTAG is live, but its check did not hold within 1s; 1.0.0+sTAG was put back and answers: GET /any answered 200, not 404
+    **Reason:** shop/1.0.0+sTAG is live, but its check did not hold within 5s; 1.0.0+sTAG was put back and answers: GET /any answered 200, not 404
 
     **Live now:** release 1 \(1.0.0+sTAG\) at http://127.0.0.1:PORT, which was put back and answers
 
@@ -76,7 +76,7 @@ async fn what_is_live_and_what_failed_is_told_to_github() {
     |---|---|---|---|---|---|
     | shop | local | release\_refused |  |  |  |
 
-    **Reason:** could not wait for shop: nothing of that name is released at local
+    **Reason:** there is no release of shop at local: find a release of shop: nothing was released
 
     **Live now:** nothing
     ");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Bench, NEW, OLD, Store, app, deployed_before, lines, package};
-use crate::target::Target;
+use crate::target::{ErrorKind, Target};
 
 /// Makes what there is.
 type Prepare = fn(&mut Store);
@@ -70,6 +70,17 @@ async fn a_wished_domain_is_part_of_it() {
         foreseen[2],
         "update channel spin-deploy (1.0.0+sold -> 1.0.0+snew; domain spin-deploy.example.com -> shop.example.com)"
     );
+}
+
+#[tokio::test]
+async fn a_domain_that_another_channel_has_is_refused_by_the_plan_already() {
+    let bench = Bench::with(|config| config.domain = Some("shop.example.com".into())).await;
+    deployed_before(&mut bench.store());
+    bench.store().add_app("a2", "shop", "shop");
+    bench.store().add_channel("c2", "a2", "other", None, json!("UseSpecifiedRevision"));
+    bench.store().channels[1]["domain"] = json!("shop.example.com");
+    let refused = bench.target.foresee(&bench.cx, &app(), &package()).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict);
 }
 
 #[tokio::test]

@@ -74,8 +74,9 @@ impl Reader<'_> {
             true => Ok(()),
             false => {
                 let known = known.into_iter().collect::<Vec<_>>().join(", ");
-                Err(TargetError::new(ErrorKind::NotFound, operation)
-                    .because(anyhow!("{} has no component {wanted}; it has {known}", self.app)))
+                Err(TargetError::new(ErrorKind::InvalidConfig, operation)
+                    .because(anyhow!("{} has no component {wanted}; it has {known}", self.app))
+                    .hint("name one that it has: `--component NAME`"))
             }
         }
     }

@@ -9,6 +9,9 @@ use crate::package::{Package, reopen_directory};
 use crate::target::{AppName, Context, ErrorKind, ReleaseId, Retrieval, TargetError};
 use crate::targets::local::store::StoreError;
 
+/// What to do where the package of a release is gone.
+const MAKE_ANEW: &str = "deploy it from its sources, or from a package on disk: `spin-deploy --package PATH`";
+
 #[async_trait::async_trait]
 impl Retrieval for Local {
     async fn retrieve(
@@ -19,7 +22,7 @@ impl Retrieval for Local {
         into: &Path,
     ) -> Result<Package, TargetError> {
         let operation = format!("get the package of release {release} of {app}");
-        let not_found = |why| TargetError::new(ErrorKind::NotFound, operation.as_str()).because(why);
+        let not_found = |why| TargetError::new(ErrorKind::NotFound, operation.as_str()).because(why).hint(MAKE_ANEW);
         let Some(record) = self.record(app).await? else { return Err(unknown(app, operation)) };
         let found = record.releases.iter().find(|found| found.id.to_string() == release.0);
         let document = found.ok_or_else(|| not_found(anyhow!("it is not remembered")))?.document.clone();
