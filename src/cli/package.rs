@@ -8,6 +8,7 @@ use crate::deploy::{self, content};
 use crate::event::{Event, Packaged, Reporter};
 use crate::http::Client;
 use crate::package::{Package, archive};
+use crate::settings::Origin;
 use crate::settings::env::Environment;
 
 use super::Failure;
@@ -25,6 +26,11 @@ pub fn run(args: &PackageArgs, environment: &Environment, watch: &Arc<Watch>) ->
     watch.is_about_target(&settings.target.value);
     let driver = settings.driver.value;
     let format = (driver.format)()?;
+    if matches!(settings.target.origin, Origin::Default) {
+        let (kind, format) = (driver.kind, format.name());
+        let message = format!("no target was named: the package is of the format {format}, for {kind}");
+        watch.report(Event::Note { message });
+    }
     let project = project(&args.source, &args.packaging, &settings, environment, watch)?;
     let client = Client::new(&settings.config(None, &Default::default()).http)?;
     let builder = Builder::wanted(args.source.build, environment);

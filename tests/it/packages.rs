@@ -32,6 +32,13 @@ async fn equal_applications_make_equal_packages_without_any_server() {
     }
 }
 
+#[tokio::test]
+async fn which_format_it_has_is_told_where_no_target_was_named() {
+    let (home, app) = (TempDir::new().unwrap(), App::new("shop"));
+    let output = Program::at_home(home.path(), app.path()).args(&["package", "it"]).run().await.expect(0);
+    assert!(output.stderr.contains("note: no target was named: the package is of the format bindle, for hippo"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_package_is_all_that_hippo_needs() {
     travel(&Hippos::set().await).await;
