@@ -33,10 +33,13 @@ pub struct Platform {
     pub bindle_is_down: bool,
     /// Whether the bindle is not on the Bindle server any more.
     pub package_is_gone: bool,
-    /// The log of the newest allocation: no line at all, not even an empty one, where there never was one. `None`: it
-    /// could not be read.
+    /// The log of the newest allocation, which is the previous build's while the new one has none: no line at all, not even
+    /// an empty one, where there never was one. `None`: it could not be read.
     pub log: Option<Vec<String>>,
 }
+
+/// How many of a log's last lines are about its end.
+const LAST_LINES: usize = 20;
 
 /// The words of a Spin that cannot read its bindle (`fermyon/spin crates/loader/src/bindle@v0.10.1`).
 const UNREADABLE: &[&str] = &[
@@ -66,21 +69,25 @@ impl Platform {
 
     /// What is known without a look at the application. A job that is said to run may be between two crashes.
     fn failing(&self) -> Option<FailingLayer> {
-        let lines = self.log.as_deref();
-        if lines.is_some_and(|lines| lines.iter().any(|line| is_unreadable(line))) {
-            return Some(FailingLayer::Package);
-        }
         if !self.is_down() {
             return None;
         }
-        Some(match lines {
-            _ if self.package_is_gone => FailingLayer::Package,
-            Some([]) => FailingLayer::Placement,
-            None if self.job == JobStatus::Pending => FailingLayer::Placement,
-            Some(_) if self.bindle_is_down => FailingLayer::Package,
-            Some(_) | None => FailingLayer::Application,
-        })
+        if self.package_is_gone {
+            return Some(FailingLayer::Package);
+        }
+        match self.log.as_deref()? {
+            [] => Some(FailingLayer::Placement),
+            lines if self.bindle_is_down || ends_unreadable(lines) => Some(FailingLayer::Package),
+            // Whether a host had this build, or only the one before, cannot be told.
+            _ if self.job == JobStatus::Pending => None,
+            _ => Some(FailingLayer::Application),
+        }
     }
+}
+
+/// Whether a log ends with a complaint about the bindle.
+fn ends_unreadable(lines: &[String]) -> bool {
+    lines.iter().rev().take(LAST_LINES).any(|line| is_unreadable(line))
 }
 
 fn is_unreadable(line: &str) -> bool {
@@ -117,6 +124,8 @@ mod tests {
         Some(Obstacle::OtherApp),
     ];
 
+    const UNREADABLE_LINE: &str = "Error: Failed to load invoice 'shop/1.0.0' from 'http://bindle/v1'";
+
     /// A job of which everything around is well.
     fn job(job: JobStatus, log: Option<&[&str]>) -> Platform {
         let log = log.map(|lines| lines.iter().map(ToString::to_string).collect());
@@ -128,13 +137,24 @@ mod tests {
         use FailingLayer::*;
         let layers = [None, None, Some(Dns), Some(Connection), Some(Tls)];
         let layers = layers.into_iter().chain([Some(Route), Some(Proxy), Some(Proxy), Some(Proxy), Some(Route)]);
+        let long_ago = [&[UNREADABLE_LINE][..], &["served"; LAST_LINES]].concat();
         for (obstacle, layer) in ALL.into_iter().zip(layers) {
             assert_eq!(failing(obstacle, None), layer, "{obstacle:?}");
-            // A job that runs, or of which nothing is known, changes nothing of that.
+            // A job that runs, or of which too little is known, changes nothing of that.
             for job in [
                 job(JobStatus::Running, Some(&["Serving http://127.0.0.1:1234"])),
                 job(JobStatus::Running, Some(&[""])),
                 job(JobStatus::Unknown, None),
+                job(JobStatus::Running, Some(&[UNREADABLE_LINE, ""])),
+                Platform { nomad_is_well: false, ..job(JobStatus::Dead, Some(&[UNREADABLE_LINE])) },
+                // Its log could not be read.
+                job(JobStatus::Pending, None),
+                job(JobStatus::Dead, None),
+                Platform { bindle_is_down: true, ..job(JobStatus::Dead, None) },
+                // The log may be that of the build before, which had a host.
+                job(JobStatus::Pending, Some(&[""])),
+                job(JobStatus::Pending, Some(&["Serving http://127.0.0.1:1234", ""])),
+                job(JobStatus::Pending, Some(&long_ago)),
                 Platform { nomad_is_well: false, ..job(JobStatus::Dead, Some(&["panicked"])) },
                 Platform { package_is_gone: true, bindle_is_down: true, ..job(JobStatus::Running, None) },
             ] {
@@ -146,27 +166,26 @@ mod tests {
     #[test]
     fn a_job_that_is_down_is_the_reason_whatever_the_url_shows() {
         use FailingLayer::*;
-        use JobStatus::{Dead, Pending, Running};
-        let unreadable = "Error: Failed to load invoice 'shop/1.0.0' from 'http://bindle/v1'";
+        use JobStatus::{Dead, Pending};
+        let late = [&["served"; LAST_LINES][..], &[UNREADABLE_LINE, ""]].concat();
+        let long_ago = [&[UNREADABLE_LINE][..], &["served"; LAST_LINES]].concat();
         let gone = |platform| Platform { package_is_gone: true, ..platform };
         let bindle_down = |platform| Platform { bindle_is_down: true, ..platform };
         let table = [
             // Never placed: there is no allocation, and so not even an empty log.
             (job(Pending, Some(&[])), Placement),
             (job(Dead, Some(&[])), Placement),
-            (job(Pending, None), Placement),
             (bindle_down(job(Pending, Some(&[]))), Placement),
             // Placed, and it ended, with words or without.
-            (job(Pending, Some(&[""])), Application),
             (job(Dead, Some(&[""])), Application),
             (job(Dead, Some(&["panicked at 'no database'", ""])), Application),
-            (job(Dead, None), Application),
+            (job(Dead, Some(&long_ago)), Application),
             // It ended because of its bindle.
-            (job(Dead, Some(&["starting", unreadable, ""])), Package),
+            (job(Dead, Some(&["starting", UNREADABLE_LINE, ""])), Package),
+            (job(Dead, Some(&late)), Package),
             (job(Pending, Some(&["  Error fetching remote parcel shop/1.0.0@ab12", ""])), Package),
-            (job(Running, Some(&[unreadable, ""])), Package),
-            (Platform { nomad_is_well: false, ..job(Dead, Some(&[unreadable])) }, Package),
             (gone(job(Pending, Some(&[""]))), Package),
+            (gone(job(Pending, Some(&[]))), Package),
             (gone(job(Dead, None)), Package),
             (bindle_down(job(Pending, Some(&[""]))), Package),
         ];

@@ -14,7 +14,7 @@ use crate::package::PackageId;
 use crate::registry::bindle::Standing;
 use crate::target::{AppName, Context, Phase, Proof, Status, TargetError};
 
-/// How long each question about a job may take whose answer is good to have.
+/// How long a question about a job may take whose answer is good to have.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl HippoTarget {
@@ -37,21 +37,24 @@ impl HippoTarget {
         match &recorded {
             _ if matches!(status.phase, Phase::Ready(_)) => {}
             None => status = Status { layer: None, phase: Phase::Pending, ..status },
-            Some(version) => {
+            // Of any other job nothing more could be told than what was seen of the application.
+            Some(version) if matches!(job, JobStatus::Pending | JobStatus::Dead) => {
                 let platform = self.platform(cx, &channel, job, &package, version).await;
                 status.layer = layer::failing(obstacle, Some(&platform));
                 if job == JobStatus::Dead && platform.is_down() {
                     status.phase = Phase::Failed;
                 }
             }
+            Some(_) => {}
         }
         status.detail = Some(describe(job, recorded.as_deref(), status.detail));
         status.release = recorded.map(|version| self.release_of(&version, &channel.domain));
         Ok(status)
     }
 
-    /// What else there is to know of a job that does not answer. Whoever is asked may be what is down, so it is not waited
-    /// for, and what cannot be known is left out.
+    /// What else there is to know of a job that is pending or dead. Whoever is asked may be what is down, so the answers are
+    /// not waited for for long, and what cannot be known is left out. Only Hippo's health has the client's own patience: no
+    /// dead job is believed without it.
     async fn platform(
         &self,
         cx: &Context,
@@ -61,11 +64,11 @@ impl HippoTarget {
         version: &str,
     ) -> Platform {
         let (health, log, gone) = tokio::join!(
-            timeout(PATIENCE, self.hippo.health(cx)),
+            self.hippo.health(cx),
             timeout(PATIENCE, self.hippo.logs_at_once(cx, &channel.id)),
             timeout(PATIENCE, self.is_gone(package, version)),
         );
-        let health = health.ok().and_then(Result::ok);
+        let health = health.ok();
         let is_healthy = |part| health.as_ref().and_then(|health| health.is_healthy(part));
         Platform {
             job,

@@ -222,11 +222,11 @@ async fn a_crash_is_9_with_status_and_logs() {
     deploy(&app, &stack).await;
     let channel = stack.hippo.channels()[0].id;
     app.write("static/index.html", "second");
-    stack.hippo.set_start(Start::Crash(JobStatus::Pending));
+    stack.hippo.set_start(Start::Crash(JobStatus::Dead));
     stack.hippo.set_log(channel, "starting\npanicked at 'no \u{1b}[31mdatabase'");
     let output = Program::deploying(&app, &stack).args(&["--timeout", "1"]).run().await.expect(9);
     assert_eq!(output.stdout, "");
-    assert!(output.stderr.to_lowercase().contains("pending"), "{}", output.stderr);
+    assert!(output.stderr.contains("the job is dead"), "{}", output.stderr);
     assert!(output.stderr.contains("panicked at 'no"), "{}", output.stderr);
     assert!(output.stderr.contains("`spin-deploy logs`"), "{}", output.stderr);
     assert!(!output.stderr.contains("--app-url"), "the address has no part in it: {}", output.stderr);

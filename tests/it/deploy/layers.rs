@@ -63,6 +63,7 @@ async fn the_host_cannot_read_the_package() {
       try: see whether packages can be read there: `spin-deploy doctor`, with the options of this target
 
     {
+      "app": "shop",
       "error": {
         "causes": [
           "the job is pending; VERSION is recorded; it answers with status 502"
@@ -81,6 +82,7 @@ async fn the_host_cannot_read_the_package() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }
@@ -103,6 +105,7 @@ async fn no_host_takes_the_job() {
       try: ask who runs the platform for room, and wait on: `spin-deploy wait`, with the options of this target
 
     {
+      "app": "shop",
       "error": {
         "causes": [
           "the job is pending; VERSION is recorded; nothing is served under this address yet (status 404)"
@@ -119,6 +122,7 @@ async fn no_host_takes_the_job() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }
@@ -126,10 +130,24 @@ async fn no_host_takes_the_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_the_build_before_says_nothing_of_a_job_that_no_host_takes() {
+    let (app, stack) = (App::new("shop"), Stack::start().await);
+    deploy(&app, &stack).await;
+    stack.hippo.set_start(Start::NotPlaced);
+    app.write("static/index.html", "second");
+    // Words about a bindle that the build before got over.
+    let log = [&["Error fetching remote invoice shop/0.9.0"][..], &["served"; 20]].concat();
+    stack.write_log("shop", &log);
+    let output = Program::deploying(&app, &stack).args(&["--timeout", "2s"]).run().await.expect(9);
+    assert!(output.stderr.contains("the job is pending; "), "{}", output.stderr);
+    assert!(output.stderr.contains("layer: route: "), "the address alone is believed: {}", output.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_application_ends() {
     let (app, stack) = (App::new("shop"), Stack::start().await);
     deploy(&app, &stack).await;
-    stack.hippo.set_start(Start::Crash(JobStatus::Pending));
+    stack.hippo.set_start(Start::Crash(JobStatus::Dead));
     stack.write_log("shop", &["starting", "panicked at 'no database'"]);
     app.write("static/index.html", "second");
     assert_told!(told(&app, &stack, &stack.app_url_template()).await, @r#"
@@ -139,7 +157,7 @@ async fn the_application_ends() {
     uploading shop/VERSION … 1 file, 6 B in TIME
     releasing shop/VERSION … release VERSION in TIME
     error: shop/VERSION was released, but did not answer within 2s
-      caused by: the job is pending; VERSION is recorded; it answers with status 502
+      caused by: the job is dead; VERSION is recorded; it answers with status 502
       layer: application: the application itself ends or fails
       the application's last log lines:
         | starting
@@ -148,9 +166,10 @@ async fn the_application_ends() {
       try: read what it writes: `spin-deploy logs`, with the options of this target
 
     {
+      "app": "shop",
       "error": {
         "causes": [
-          "the job is pending; VERSION is recorded; it answers with status 502"
+          "the job is dead; VERSION is recorded; it answers with status 502"
         ],
         "code": 9,
         "hints": [
@@ -167,6 +186,7 @@ async fn the_application_ends() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }
@@ -193,6 +213,7 @@ async fn the_proxy_has_no_route() {
       try: if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`
 
     {
+      "app": "shop",
       "error": {
         "causes": [
           "the job is running; VERSION is recorded; nothing is served under this address yet (status 404)"
@@ -213,6 +234,7 @@ async fn the_proxy_has_no_route() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }
@@ -239,6 +261,7 @@ async fn the_proxy_answers_in_the_applications_place() {
       try: if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`
 
     {
+      "app": "shop",
       "error": {
         "causes": [
           "the job is running; VERSION is recorded; it answers with status 502"
@@ -259,6 +282,7 @@ async fn the_proxy_answers_in_the_applications_place() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }
@@ -285,6 +309,7 @@ async fn the_name_does_not_resolve() {
       try: if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`
 
     {
+      "app": "shop",
       "error": {
         "causes": [
           "the job is running; VERSION is recorded; the name does not resolve: names that end in .invalid have no address"
@@ -305,6 +330,7 @@ async fn the_name_does_not_resolve() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }
@@ -335,6 +361,7 @@ async fn nothing_listens() {
       try: if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`
 
     {
+      "app": "shop",
       "error": {
         "causes": [
           "the job is running; VERSION is recorded; no connection: Connection refused"
@@ -355,6 +382,7 @@ async fn nothing_listens() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }
@@ -382,6 +410,7 @@ async fn tls_is_not_spoken() {
       try: if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`
 
     {
+      "app": "shop",
       "error": {
         "causes": [
           "the job is running; VERSION is recorded; no secure connection (TLS): received corrupt message of type InvalidContentType"
@@ -402,6 +431,7 @@ async fn tls_is_not_spoken() {
         "reason": "outcome_unknown"
       },
       "event": "failed",
+      "target": "hippo",
       "time": "NOW",
       "v": 1
     }

@@ -4,6 +4,7 @@ mod foresight;
 mod stand_in;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -675,6 +676,35 @@ async fn a_full_look_asks_hippo_and_nomad_as_well() {
 
     bench.store().channels[0]["activeRevisionId"] = json!(null);
     assert_eq!(full(&bench).await.phase, Phase::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_job_is_believed_although_hippo_takes_its_time_to_say_how_it_is() {
+    let bench = Bench::start().await;
+    bench.deploy().await;
+    {
+        let mut store = bench.store();
+        store.running.clear();
+        store.health_takes = Duration::from_secs(20);
+    }
+    let status = bench.target.status(&bench.cx, &app(), Look::Full).await.unwrap();
+    assert_eq!(status.phase, Phase::Failed);
+}
+
+#[tokio::test]
+async fn a_full_look_at_a_job_that_runs_asks_for_the_job_only() {
+    let bench = Bench::start().await;
+    bench.deploy().await;
+    let asked = async |host| {
+        bench.store().host = host;
+        bench.hippo.take_log();
+        let status = bench.target.status(&bench.cx, &app(), Look::Full).await.unwrap();
+        (status.layer, bench.hippo.take_log())
+    };
+    let (answering, requests) = asked(None).await;
+    assert_eq!(answering, None);
+    assert!(requests.iter().any(|request| request.contains("channel-statuses")), "{requests:?}");
+    assert_eq!(asked(Some(Host::BadGateway)).await, (Some(FailingLayer::Proxy), requests));
 }
 
 #[tokio::test]

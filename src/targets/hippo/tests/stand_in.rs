@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -48,6 +49,8 @@ pub struct Store {
     pub token_lasts: Option<u32>,
     /// Whether Nomad answers.
     pub nomad_down: bool,
+    /// How long Hippo's health is thought about.
+    pub health_takes: Duration,
     /// Whether the list of apps repeats its first page for ever.
     pub endless: bool,
     ids: u32,
@@ -171,6 +174,10 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if uri.path() == "/hippo/healthz" {
+        let takes = store.lock().unwrap().health_takes;
+        tokio::time::sleep(takes).await;
+    }
     let mut store = store.lock().unwrap();
     if let Some(path) = uri.path().strip_prefix("/app/") {
         return probe(&mut store, path, &headers);

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::{
     bindle_client::BindleClient,
     guid::Guid,
-    nomad::JobStatus,
+    nomad::{DEFAULT_LOG, JobStatus},
     spin_loader::{self, LoadedApp, LoadedComponent},
 };
 
@@ -38,7 +38,7 @@ pub enum Start {
     Crash(JobStatus),
     /// Its host cannot read the bindle: it ends with Spin's words about that.
     Unreadable,
-    /// No host takes it: there is no allocation, and so neither a log nor a route.
+    /// No host takes it: there is no new allocation, and so no route, and no log but that of the build before.
     NotPlaced,
     /// It runs, and the proxy has no route to it: 404.
     Unrouted,
@@ -62,7 +62,7 @@ enum Route {
 struct Crash {
     status: JobStatus,
     reason: String,
-    /// What it wrote, where no test says otherwise; `None`: no host took it.
+    /// What the newest allocation wrote, where no test says otherwise; `None`: no host ever took a build.
     log: Option<String>,
 }
 
@@ -130,7 +130,8 @@ impl Runner {
         self.with(|shared| shared.placements.get(&channel)?.crash.as_ref().map(|crash| crash.reason.clone()))
     }
 
-    /// What a channel's build wrote that never came up, where that is the case; `None` within: no host took it.
+    /// What is in the log of a channel whose build never came up, where that is the case; `None` within: no host ever took
+    /// one.
     pub(super) fn crash_log(&self, channel: Guid) -> Option<Option<String>> {
         self.with(|shared| shared.placements.get(&channel)?.crash.as_ref().map(|crash| crash.log.clone()))
     }
@@ -166,7 +167,11 @@ impl Runner {
         self.with(|shared| {
             let placement = shared.placements.entry(channel).or_default();
             placement.host = host.to_owned();
+            let log_before = placement.log();
             placement.put(start, loaded);
+            if let (Start::NotPlaced, Some(crash)) = (start, &mut placement.crash) {
+                crash.log = log_before;
+            }
         });
     }
 
@@ -204,6 +209,15 @@ impl Runner {
 }
 
 impl Placement {
+    /// What its newest allocation wrote, where there is one.
+    fn log(&self) -> Option<String> {
+        match &self.crash {
+            Some(crash) => crash.log.clone(),
+            None if self.serving.is_some() || self.coming.is_some() => Some(DEFAULT_LOG.to_owned()),
+            None => None,
+        }
+    }
+
     fn put(&mut self, start: Start, loaded: Result<LoadedApp, Crash>) {
         if start == Start::KeepOld {
             return;
