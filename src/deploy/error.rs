@@ -109,7 +109,7 @@ pub struct Unanswered {
     pub subject: String,
     /// The release.
     pub release: Release,
-    /// What the target said last, where it still said something.
+    /// What the last look gave, which may be why the target could not be asked; `None`: no look came to its end.
     pub status: Option<Status>,
     /// The application's last log lines, where the target has them.
     pub logs: Vec<String>,

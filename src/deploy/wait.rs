@@ -48,7 +48,7 @@ pub(super) enum Unready {
     Failed(Status),
     /// Somebody else has made another release live.
     Replaced(Status),
-    /// The time ran out; what the target said last, where it still said something.
+    /// The time ran out; what the last look gave, where one came to its end.
     TimedOut(Option<Status>),
     /// It is ready, and the time ran out before its check held; what was wrong at the last look.
     Unchecked(String),
@@ -89,8 +89,8 @@ pub(super) async fn until_checked(cx: &Context, waiting: &Waiting<'_>, deadline:
     held.map_err(|_| Unready::Unchecked(seen.unwrap_or_else(|| format!("{} was not answered in time", checking.check))))
 }
 
-/// Looks until two looks in a row agree that it is ready, that it failed, or that it was replaced. `heard` is what the
-/// target said last.
+/// Looks until two looks in a row agree that it is ready, that it failed, or that it was replaced. `heard` is what the last
+/// look gave, also where that is why the target could not be asked.
 async fn watch(
     cx: &Context,
     target: &dyn Target,
@@ -107,11 +107,8 @@ async fn watch(
             true => Look::Full,
             false => Look::Quick(waiting.release),
         };
-        let said = target.status(cx, app, look).await;
-        if let Ok(status) = &said {
-            *heard = Some(status.clone());
-        }
-        let mut status = said.unwrap_or_else(unsaid);
+        let mut status = target.status(cx, app, look).await.unwrap_or_else(unsaid);
+        *heard = Some(status.clone());
         if matches!(look, Look::Full) {
             full_look = Instant::now() + FULL_LOOK;
         }

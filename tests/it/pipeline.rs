@@ -11,7 +11,7 @@ use spin_deploy::app::{Fetch, FetchError};
 use spin_deploy::deploy::{self, Check, DeployError, Ending, Input, OtherName, Outcome, Project, Request, Visit};
 use spin_deploy::event::{Event, Step};
 use spin_deploy::package::Options;
-use spin_deploy::target::{AppName, ErrorKind, Phase, Proof};
+use spin_deploy::target::{AppName, ErrorKind, FailingLayer, Phase, Proof};
 
 use crate::support::app::App;
 use crate::support::memory::Memory;
@@ -206,7 +206,33 @@ async fn a_target_that_cannot_be_asked_is_waited_for_until_the_time_runs_out() {
     target.place().failing.insert("status", ErrorKind::Unreachable);
     let ended = run(&target, &app).await;
     let Err(DeployError::NotReady(unanswered)) = ended else { panic!("{ended:?}") };
-    assert_eq!(unanswered.status, None);
+    let status = unanswered.status.expect("it is told why");
+    assert_eq!(status.detail.as_deref(), Some("status in memory"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_look_gave_is_told_and_nothing_of_the_looks_before() {
+    // (whether the target can be asked again before the end, the words, the layer)
+    for (comes_back, detail, layer) in
+        [(false, "status in memory", None), (true, "Progressing", Some(FailingLayer::Placement))]
+    {
+        let (app, target) = (App::new("shop"), Memory::new());
+        target.place().says = vec![Phase::Progressing];
+        target.place().layer = Some(FailingLayer::Placement);
+        let meddling = target.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            meddling.place().failing.insert("status", ErrorKind::Unreachable);
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            if comes_back {
+                meddling.place().failing.clear();
+            }
+        });
+        let ended = run(&target, &app).await;
+        let Err(DeployError::NotReady(unanswered)) = ended else { panic!("{ended:?}") };
+        let status = unanswered.status.expect("there were looks");
+        assert_eq!((status.detail.as_deref(), status.layer), (Some(detail), layer));
+    }
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use spin_deploy::event::Uploaded;
 use spin_deploy::package::{Format, Package};
 use spin_deploy::target::{
-    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, History, LogBatch, LogFilters,
-    LogLine, LogQuery, LogReader, Logs, Look, NameRule, Phase, Plan, Proof, Release, ReleaseId, Released, Removal,
-    Scope, Status, Target, TargetError, TargetInfo,
+    Action, AppName, Artifact, Capabilities, Change, Checked, Context, ErrorKind, FailingLayer, History, LogBatch,
+    LogFilters, LogLine, LogQuery, LogReader, Logs, Look, NameRule, Phase, Plan, Proof, Release, ReleaseId, Released,
+    Removal, Scope, Status, Target, TargetError, TargetInfo,
 };
 
 /// What every handle of one place shares.
@@ -23,6 +23,8 @@ pub struct Place {
     pub released: BTreeMap<String, Vec<String>>,
     /// What `status` answers instead of the truth, first to last, the last one for ever.
     pub says: Vec<Phase>,
+    /// What `status` says that keeps an application from answering.
+    pub layer: Option<FailingLayer>,
     /// Whether it says so only until somebody goes back.
     pub says_until_rollback: bool,
     /// The next calls fail so, by the name of the operation.
@@ -152,7 +154,8 @@ impl Target for Memory {
             _ => place.says.remove(0),
         };
         let release = version.as_ref().map(|version| release(app, version, Vec::new()));
-        Ok(Status { version, detail: Some(format!("{phase:?}")), release, ..Status::new(phase) })
+        let layer = place.layer;
+        Ok(Status { version, detail: Some(format!("{phase:?}")), layer, release, ..Status::new(phase) })
     }
 
     fn logs(&self) -> Option<&dyn Logs> {
