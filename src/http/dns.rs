@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The name has no address.
+/// No address was found for the name.
 #[derive(Debug, thiserror::Error)]
-#[error("the name has no address")]
+#[error("no address was found for the name")]
 pub(super) struct NoAddress(#[source] std::io::Error);
 
 /// The addresses of a name. Asks the system, but for `localhost` and `*.localhost`, which are loopback wherever the system

@@ -58,7 +58,7 @@ pub enum Kind {
 /// What is in the way of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barrier {
-    /// The name has no address.
+    /// No address was found for the name. Whether it has none, or the resolver could not say, systems tell in words only.
     Name,
     /// Nobody listens at the address, or no way leads there.
     Address,
@@ -119,7 +119,7 @@ impl Subject {
         });
         let (kind, message) = match error {
             _ if barrier == Some(Barrier::Tls) => (Kind::Unreachable, "no secure connection (TLS)"),
-            _ if barrier == Some(Barrier::Name) => (Kind::Unreachable, "the name does not resolve"),
+            _ if barrier == Some(Barrier::Name) => (Kind::Unreachable, "the name could not be looked up"),
             _ if barrier.is_some() && error.is_timeout() => (Kind::Unreachable, "no connection in time"),
             _ if barrier.is_some() => (Kind::Unreachable, "no connection"),
             _ if error.is_builder() => (Kind::InvalidConfig, "it cannot be sent"),

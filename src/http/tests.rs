@@ -187,7 +187,7 @@ async fn what_is_in_the_way_of_a_connection_is_told_by_its_kind() {
     let (_unknown_to_us, config) = authority();
     let untrusted = Server::tls(config, answer("200 OK", &[], "{}")).await;
     for (url, barrier, message) in [
-        ("http://shop.invalid/".to_owned(), Barrier::Name, "the name does not resolve"),
+        ("http://shop.invalid/".to_owned(), Barrier::Name, "the name could not be looked up"),
         (format!("http://{closed}/"), Barrier::Address, "no connection"),
         (untrusted.url.to_string(), Barrier::Tls, "no secure connection (TLS)"),
     ] {

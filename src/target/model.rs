@@ -213,7 +213,7 @@ pub enum FailingLayer {
     Application,
     /// No route leads to the application.
     Route,
-    /// The name in its URL does not resolve.
+    /// The name in its URL could not be looked up.
     Dns,
     /// Nothing listens at the address, or it cannot be reached.
     Connection,
@@ -257,7 +257,7 @@ impl FailingLayer {
             FailingLayer::Placement => "no host has been found that runs the application",
             FailingLayer::Application => "the application itself ends or fails",
             FailingLayer::Route => "nothing leads from this address to the application",
-            FailingLayer::Dns => "the name in the application's address does not resolve",
+            FailingLayer::Dns => "the name in the application's address could not be looked up",
             FailingLayer::Connection => "nothing answers at the application's address, or it cannot be reached",
             FailingLayer::Tls => "there is no secure connection to the application's address",
             FailingLayer::Proxy => "something in front of the application answers in its place",

@@ -87,7 +87,7 @@ pub fn of_layer(layer: FailingLayer) -> &'static str {
             "compare its address with what is routed: `spin-deploy status`, with the options of this target"
         }
         FailingLayer::Dns => {
-            "correct the domain, or make its record, and wait on: `spin-deploy wait`, with the options of this target"
+            "check the name and its record, or the resolver here, and wait on: `spin-deploy wait`, with the options of this target"
         }
         FailingLayer::Connection => {
             "start what shall listen there, and wait on: `spin-deploy wait`, with the options of this target"

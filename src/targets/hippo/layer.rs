@@ -8,7 +8,7 @@ use crate::target::FailingLayer;
 pub enum Obstacle {
     /// There is no URL.
     NoUrl,
-    /// Its name has no address.
+    /// Its name could not be looked up.
     Name,
     /// Nobody listens at its address, or whoever does keeps silent.
     Address,

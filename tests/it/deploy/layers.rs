@@ -290,7 +290,7 @@ async fn the_proxy_answers_in_the_applications_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_name_does_not_resolve() {
+async fn the_name_cannot_be_looked_up() {
     let (app, stack) = starting(Start::AtOnce).await;
     assert_told!(told(&app, &stack, "http://{domain}.invalid").await, @r#"
     loading . … 1 component in TIME
@@ -299,24 +299,24 @@ async fn the_name_does_not_resolve() {
     uploading shop/VERSION … 3 files, 446 B in TIME
     releasing shop/VERSION … release VERSION in TIME
     error: shop/VERSION was released, but did not answer within 2s
-      caused by: the job is running; VERSION is recorded; the name does not resolve: names that end in .invalid have no address
-      layer: dns: the name in the application's address does not resolve
+      caused by: the job is running; VERSION is recorded; the name could not be looked up: names that end in .invalid have no address
+      layer: dns: the name in the application's address could not be looked up
       the application's last log lines:
         | Serving http://127.0.0.1:1234
         | Available Routes:
       live now: release VERSION at APP, which has not answered yet
-      try: correct the domain, or make its record, and wait on: `spin-deploy wait`, with the options of this target
+      try: check the name and its record, or the resolver here, and wait on: `spin-deploy wait`, with the options of this target
       try: if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`
 
     {
       "app": "shop",
       "error": {
         "causes": [
-          "the job is running; VERSION is recorded; the name does not resolve: names that end in .invalid have no address"
+          "the job is running; VERSION is recorded; the name could not be looked up: names that end in .invalid have no address"
         ],
         "code": 9,
         "hints": [
-          "correct the domain, or make its record, and wait on: `spin-deploy wait`, with the options of this target",
+          "check the name and its record, or the resolver here, and wait on: `spin-deploy wait`, with the options of this target",
           "if the address is not the application's, say how it is made: `--app-url 'http://{domain}:8088'`"
         ],
         "layer": "dns",
