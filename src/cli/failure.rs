@@ -212,6 +212,19 @@ impl From<TargetError> for Failure {
 
 impl From<DeployError> for Failure {
     fn from(error: DeployError) -> Self {
+        // A command that looks at the layer would look at the previous release, where that was put back.
+        let is_live = !matches!(error, DeployError::Restored { .. });
+        let mut failure = Failure::of_deploy(error);
+        if let Some(layer) = failure.layer.filter(|_| is_live) {
+            failure.hints.insert(0, hints::of_layer(layer).to_owned());
+        }
+        failure
+    }
+}
+
+impl Failure {
+    /// All that is told of it, but for what to do about the layer.
+    fn of_deploy(error: DeployError) -> Failure {
         let failure = Failure::of(deploy_code(&error), &error);
         match error {
             DeployError::Load(error) => {
@@ -271,13 +284,12 @@ impl From<DeployError> for Failure {
             }
             DeployError::Restored { failure: why, previous } => {
                 let live = Some(format!("{}, which was put back and answers", released(&previous)));
-                let why = Failure::from(*why);
-                let next =
-                    hints::or_else(why.hints.into_iter().filter(|hint| !hints::is_of_layer(hint)).collect(), CORRECT);
-                Failure { message: failure.message, code: failure.code, live, hints: next, ..why }
+                let why = Failure::of_deploy(*why);
+                let hints = hints::or_else(why.hints, CORRECT);
+                Failure { message: failure.message, code: failure.code, live, hints, ..why }
             }
             DeployError::NotRestored { failure: why, previous, source } => {
-                let why = Failure::from(*why);
+                let why = Failure::of_deploy(*why);
                 let back = Failure::from(*source);
                 let also = std::iter::once(format!("to put {} back: {}", previous.version, back.message));
                 let causes = why.causes.into_iter().chain(also).chain(back.causes).collect();
@@ -287,19 +299,13 @@ impl From<DeployError> for Failure {
             }
         }
     }
-}
 
-impl Failure {
-    /// Adds what the target and the application said last, and what to do about the layer where it is known.
+    /// Adds what the target and the application said last.
     fn unanswered(self, unanswered: Unanswered) -> Failure {
         let Unanswered { release, status, logs, .. } = unanswered;
         let causes = status.as_ref().and_then(|status| status.detail.clone()).into_iter().collect();
         let layer = status.as_ref().and_then(|status| status.layer);
-        let failure = Failure { causes, live: Some(live(&release, status.as_ref())), logs, layer, ..self };
-        match layer {
-            Some(layer) => failure.hint(hints::of_layer(layer)),
-            None => failure,
-        }
+        Failure { causes, live: Some(live(&release, status.as_ref())), logs, layer, ..self }
     }
 }
 

@@ -101,11 +101,6 @@ pub fn of_layer(layer: FailingLayer) -> &'static str {
     }
 }
 
-/// Whether it is such a hint: those are about the release that was just made.
-pub fn is_of_layer(hint: &str) -> bool {
-    FailingLayer::ALL.iter().any(|layer| of_layer(*layer) == hint)
-}
-
 /// About a request, or a client that could not be made.
 pub fn of_http(kind: Kind) -> &'static str {
     match kind {
