@@ -124,6 +124,8 @@ pub enum OutcomeKind {
     ReleasedUnwatched,
     /// An earlier release was made live again, and it answers.
     RolledBack,
+    /// An earlier release was made live again; nobody waited for an answer (`--no-wait`).
+    RolledBackUnwatched,
     /// What somebody made live before answers now.
     Live,
 }

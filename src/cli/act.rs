@@ -39,9 +39,16 @@ fn aborted(step: Option<Step>) -> Failure {
         Some(Step::Remove) => "not known: it was being removed",
         Some(Step::Wait) => "the new release, which had not answered yet",
     };
+    let next = match step {
+        // Without a release named, the same command may go back one more.
+        Some(Step::Rollback) => {
+            "see what is live, and decide again: `spin-deploy status`, with the options of this target"
+        }
+        _ => "run the same command again: it converges",
+    };
     let mut failure = Failure::new(ExitCode::Cancelled, "cancelled at once");
     failure.live = Some(live.to_owned());
-    failure.hint("run the same command again: it converges")
+    failure.hint(next)
 }
 
 #[cfg(test)]

@@ -259,8 +259,9 @@ impl Failure {
             }
             DeployError::CheckFailed(unanswered, _) => {
                 let live = Some(released(&unanswered.release));
-                let hint = "run the same command again with a longer `--timeout`: what is uploaded stays";
-                Failure { live, logs: unanswered.logs, ..failure }.hint(hint)
+                Failure { live, logs: unanswered.logs, ..failure }
+                    .hint("see what it says: `spin-deploy logs`, with the options of this target")
+                    .hint("give it longer: `--timeout 10m`")
             }
             DeployError::NoUrl { release, .. } => {
                 let failure = Failure { live: Some(released(&release)), ..failure };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::deploy::{self, Expected, Return};
-use crate::event::{Event, OutcomeKind};
+use crate::deploy::{self, DeployError, Ending, Expected, Return};
+use crate::event::{Event, OutcomeKind, Step};
 use crate::settings::env::Environment;
 use crate::target::{Action, ReleaseId};
 
@@ -30,13 +30,34 @@ pub fn run(args: &RollbackArgs, environment: &Environment, watch: &Arc<Watch>) -
         timeout: args.waiting.patience(settings.timeout.value),
         check: check(settings, &args.waiting, watch.as_ref())?,
     };
-    let answered =
-        act(
-            watch,
-            async |cx| Ok(deploy::rollback(cx, subject.target.as_ref(), history, &subject.visit, &wish).await?),
-        )?;
+    let answered = act(watch, async |cx| {
+        let gone_back = deploy::rollback(cx, subject.target.as_ref(), history, &subject.visit, &wish).await;
+        gone_back.map_err(|error| failure(error, &wish))
+    })?;
     let unchanged = answered.release.changes.iter().all(|change| change.action == Action::Keep);
-    let kind = if unchanged { OutcomeKind::Unchanged } else { OutcomeKind::RolledBack };
+    let kind = match (unchanged, answered.ending) {
+        (true, _) => OutcomeKind::Unchanged,
+        (false, Ending::NotWaited) => OutcomeKind::RolledBackUnwatched,
+        (false, _) => OutcomeKind::RolledBack,
+    };
     let undo = answered.replaced.as_ref().map(|before| subject.command(&["rollback", &before.id.0]));
     Ok(Event::Finished(Box::new(finished(&answered, &subject, kind, undo, started))))
+}
+
+/// Where no release was named, and the earlier one is live already, the same command would go back one more: what is left
+/// is to wait.
+fn failure(error: DeployError, wish: &Return) -> Failure {
+    let is_back = matches!(
+        &error,
+        DeployError::NotReady(_)
+            | DeployError::ReleaseFailed(_)
+            | DeployError::CheckFailed(..)
+            | DeployError::Cancelled { step: Step::Wait, .. }
+    );
+    let mut failure = Failure::from(error);
+    if is_back && wish.to.is_none() {
+        failure.hints.retain(|hint| !hint.contains("run the same command again"));
+        return failure.hint("wait on: `spin-deploy wait`, with the options of this target");
+    }
+    failure
 }

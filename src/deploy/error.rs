@@ -48,7 +48,7 @@ pub enum DeployError {
     #[error("{} was released, but did not answer within {}", .0.subject, humantime::format_duration(.0.waited))]
     NotReady(Box<Unanswered>),
     /// It answers, and the path that has to answer as well did not until the time ran out.
-    #[error("{} is live, but its check did not hold within {}", .0.subject, humantime::format_duration(.0.waited))]
+    #[error("{} answers, but its check did not hold within {}", .0.subject, humantime::format_duration(.0.waited))]
     CheckFailed(Box<Unanswered>, #[source] Complaint),
     /// A path has to answer, and the target does not say where the application answers.
     #[error("could not check {subject}: {target} does not know the URL of the application")]

@@ -100,7 +100,8 @@ pub async fn run(
     let subject = package.id.to_string();
     let leave = async |release: Release, uploaded| {
         if let Some(waiting) = answer::waiting(target, &patience, &subject, &release, false)? {
-            answer::check(cx, target, &name, &subject, &waiting).await?;
+            let checked = answer::check(cx, target, &name, &subject, &waiting).await;
+            checked.inspect_err(|failure| restore::untouched(cx, request, failure))?;
         }
         Ok(Outcome::unchanged(name.clone(), &package, release.clone(), &plan, uploaded))
     };

@@ -51,6 +51,13 @@ pub(super) async fn after(
     }
 }
 
+/// Says that there is nothing to put back where the check of a build fails that was live already.
+pub(super) fn untouched(cx: &Context, request: &Request, failure: &DeployError) {
+    if request.restore && matches!(failure, DeployError::CheckFailed(..)) {
+        cx.report(Event::Note { message: "nothing was put back: this build was live already".to_owned() });
+    }
+}
+
 /// Whether a failure is the release's own. What somebody else has made live is theirs, and who cancels has reasons.
 fn calls_for_it(failure: &DeployError) -> bool {
     match failure {

@@ -59,7 +59,8 @@ pub async fn rollback(
 
     let stage = Stage::start(cx, Step::Rollback, format!("{app} {}", wanted.version));
     let going_back = history.rollback(cx, app, &wanted.id);
-    let release = stage.target(app.to_string(), active.as_ref(), going_back).await?;
+    let going_on = |error| going_on(error, &wanted.id);
+    let release = stage.target(app.to_string(), active.as_ref(), going_back).await.map_err(going_on)?;
     stage.finish(format!("release {}", release.id));
 
     let replaced = active.filter(|active| active.id != release.id);
@@ -73,16 +74,33 @@ pub async fn rollback(
 }
 
 /// How to see what there is.
-const SEE: &str = "see which there are: `spin-deploy releases`";
+const SEE: &str = "see which there are: `spin-deploy releases`, with the options of this target";
 
-/// The release that is meant; the releases stand newest first.
+/// Names the release where the target may have begun: without a name, the same command could go back one more.
+fn going_on(error: DeployError, to: &ReleaseId) -> DeployError {
+    let DeployError::Target { step, subject, source } = error else { return error };
+    let begun = match source.kind {
+        ErrorKind::OutcomeUnknown | ErrorKind::Interrupted | ErrorKind::Conflict => true,
+        // Where the target gives no advice itself, the usual one does not say to repeat the command.
+        ErrorKind::Rejected | ErrorKind::Unreachable => !source.hints.is_empty(),
+        _ => false,
+    };
+    let hint = || format!("then go on: `spin-deploy rollback {to}`, with the options of this target");
+    let source = if begun { source.hint(hint()) } else { source };
+    DeployError::Target { step, subject, source }
+}
+
+/// The release that is meant; the releases stand newest first. One of the very build that is active is nothing to go back
+/// to, unless it is named.
 fn choose<'a>(releases: &'a [Released], to: Option<&ReleaseId>) -> Result<&'a Released, String> {
     let wanted = match to {
         Some(id) => releases.iter().find(|release| release.id == *id).ok_or(format!("there is no release {id}"))?,
         None => {
             let active = releases.iter().position(|release| release.active);
             let active = active.ok_or("no release is active: name the one that is meant")?;
-            releases.get(active + 1).ok_or("the active release is the oldest that is remembered")?
+            let mut before = releases[active + 1..].iter();
+            let other = before.find(|release| release.version != releases[active].version);
+            other.ok_or("no other build is remembered from before the active release")?
         }
     };
     match wanted.gone {
@@ -123,7 +141,7 @@ mod tests {
             (".*.", None, Ok("1")),
             (".*.", Some("3"), Ok("3")),
             (".*.", Some("2"), Ok("2")),
-            ("..*", None, Err("the active release is the oldest that is remembered")),
+            ("..*", None, Err("no other build is remembered from before the active release")),
             ("...", None, Err("no release is active: name the one that is meant")),
             ("", None, Err("no release is active: name the one that is meant")),
             ("*x.", None, Err("the package of release 2 (1.2.0) is gone")),
@@ -133,5 +151,31 @@ mod tests {
             let expected = expected.map(str::to_owned).map_err(str::to_owned);
             assert_eq!(chosen(marks, to), expected, "{marks} {to:?}");
         }
+    }
+
+    #[test]
+    fn the_active_build_itself_is_nothing_to_go_back_to_unless_it_is_named() {
+        let mut releases = releases("*...");
+        releases[1].version = releases[0].version.clone();
+        assert_eq!(choose(&releases, None).map(|release| release.id.0.as_str()), Ok("2"));
+        let named = ReleaseId("3".to_owned());
+        assert_eq!(choose(&releases, Some(&named)).map(|release| release.id.0.as_str()), Ok("3"));
+        assert!(choose(&releases[..2], None).is_err());
+    }
+
+    #[test]
+    fn a_failure_on_the_way_back_names_the_release() {
+        let hints = |kind, hints: &[&str]| {
+            let source = hints.iter().fold(TargetError::new(kind, "go back"), |error, hint| error.hint(*hint));
+            let error = DeployError::Target { step: Step::Rollback, subject: "shop".to_owned(), source };
+            let DeployError::Target { source, .. } = going_on(error, &ReleaseId("3".to_owned())) else {
+                unreachable!()
+            };
+            source.hints
+        };
+        let named = "then go on: `spin-deploy rollback 3`, with the options of this target";
+        assert_eq!(hints(ErrorKind::OutcomeUnknown, &[]), [named]);
+        assert_eq!(hints(ErrorKind::Rejected, &["mend that"]), ["mend that", named]);
+        assert_eq!(hints(ErrorKind::Unauthenticated, &[]), [""; 0]);
     }
 }

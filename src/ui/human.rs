@@ -349,7 +349,7 @@ fn headline(outcome: OutcomeKind) -> &'static str {
     match outcome {
         OutcomeKind::Unchanged => "unchanged: ",
         OutcomeKind::Released | OutcomeKind::ReleasedUnwatched => "released: ",
-        OutcomeKind::RolledBack => "rolled back: ",
+        OutcomeKind::RolledBack | OutcomeKind::RolledBackUnwatched => "rolled back: ",
         OutcomeKind::Live => "live: ",
     }
 }
@@ -361,7 +361,7 @@ fn summary(finished: &Finished) -> String {
         (OutcomeKind::Released | OutcomeKind::RolledBack | OutcomeKind::Live, false) => {
             "is live (it answers, without naming its version)"
         }
-        (OutcomeKind::ReleasedUnwatched, _) => "may not answer yet (not waited for)",
+        (OutcomeKind::ReleasedUnwatched | OutcomeKind::RolledBackUnwatched, _) => "may not answer yet (not waited for)",
     };
     // Where the target calls a release by its version there is nothing to add.
     let release = finished.release.as_ref().filter(|id| **id != finished.version);

@@ -434,6 +434,7 @@ pub(super) fn outcome_name(outcome: OutcomeKind) -> &'static str {
         OutcomeKind::Released => "released",
         OutcomeKind::ReleasedUnwatched => "released_unwatched",
         OutcomeKind::RolledBack => "rolled_back",
+        OutcomeKind::RolledBackUnwatched => "rolled_back_unwatched",
         OutcomeKind::Live => "live",
     }
 }

@@ -60,7 +60,7 @@ pub fn app_status(status: &AppStatus) -> Vec<String> {
     let answering = status.answering.as_ref().filter(|version| Some(*version) != recorded);
     let difference = status.difference.as_ref().map(|difference| match difference.same {
         true => format!("{} is what is live", difference.version),
-        false => format!("{} is not what is live: see `spin-deploy plan`", difference.version),
+        false => format!("{} is not what is live: see `spin-deploy plan`, with the same options", difference.version),
     });
     let rows = [
         ("app", Some(format!("{} at {}", status.app, status.target))),

@@ -198,6 +198,7 @@ fn the_headline_tells_the_outcomes_apart() {
         headline(OutcomeKind::Released, true),
         headline(OutcomeKind::Released, false),
         headline(OutcomeKind::ReleasedUnwatched, false),
+        headline(OutcomeKind::RolledBackUnwatched, false),
         headline(OutcomeKind::Unchanged, false),
     ];
     insta::assert_snapshot!(lines.concat());

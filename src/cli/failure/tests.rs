@@ -235,7 +235,7 @@ fn a_check_that_does_not_hold_is_9_with_what_was_seen() {
     let unanswered = unanswered(None, vec!["no database".to_owned()]);
     let failure = Failure::from(DeployError::CheckFailed(unanswered, complaint));
     assert_eq!(failure.code, ExitCode::OutcomeUnknown);
-    assert_eq!(failure.message, "shop/1.4.0+s1f is live, but its check did not hold within 5m");
+    assert_eq!(failure.message, "shop/1.4.0+s1f answers, but its check did not hold within 5m");
     assert_eq!(failure.causes, ["GET /health answered 503, not 200"]);
     assert_eq!(failure.live.as_deref(), Some("release 17 (1.4.0+s1f) at https://shop.example"));
     assert_eq!(failure.logs, ["no database"]);

@@ -259,9 +259,10 @@ fn answering(status: AppStatus, operation: &str) -> Result<AppStatus, TargetErro
         return Ok(status);
     }
     let why = status.problem.unwrap_or_else(|| "it does not answer".to_owned());
-    Err(TargetError::new(ErrorKind::Rejected, operation).because(anyhow!(why)).hint(
-        "mend that: the release is recorded, and is served as soon as it can be; then run the same command again",
-    ))
+    Err(TargetError::new(ErrorKind::Rejected, operation)
+        .because(anyhow!(why))
+        .hint("mend that: the release is recorded, and is served as soon as it can be")
+        .hint("wait for it: `spin-deploy wait`, with the options of this target"))
 }
 
 fn unknown(app: &AppName, operation: String) -> TargetError {

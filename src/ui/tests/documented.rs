@@ -153,7 +153,10 @@ fn every_word_that_a_field_may_have_is_documented() {
     let words = [
         ("step_started", STEPS.map(Step::name).to_vec()),
         ("app_status", PHASES.map(AppPhase::name).to_vec()),
-        ("finished", vec!["released", "released_unwatched", "unchanged", "rolled_back", "live"]),
+        (
+            "finished",
+            vec!["released", "released_unwatched", "unchanged", "rolled_back", "rolled_back_unwatched", "live"],
+        ),
     ];
     for (event, words) in words {
         let text = format!("{}\n{}", row(event), section(event));

@@ -60,7 +60,7 @@ async fn what_is_live_and_what_failed_is_told_to_github() {
     |---|---|---|---|---|---|
     | shop | local | restored |  |  |  |
 
-    **Reason:** shop/1.0.0+sTAG is live, but its check did not hold within 5s; 1.0.0+sTAG was put back and answers: GET /any answered 200, not 404
+    **Reason:** shop/1.0.0+sTAG answers, but its check did not hold within 5s; 1.0.0+sTAG was put back and answers: GET /any answered 200, not 404
 
     **Live now:** release 1 \(1.0.0+sTAG\) at http://127.0.0.1:PORT, which was put back and answers
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spin_deploy::deploy::{self, Answered, DeployError, Ending, Expected, Request, Resume, Return};
+use spin_deploy::deploy::{self, Answered, Check, DeployError, Ending, Expected, Request, Resume, Return, Visit};
 use spin_deploy::event::{Event, Step, Uploaded};
 use spin_deploy::target::{AppName, ErrorKind, Phase, Proof, ReleaseId, Target};
 
@@ -165,6 +165,33 @@ async fn nothing_is_put_back_where_nothing_was_or_somebody_else_came_first() {
     target.place().says = vec![Phase::Replaced];
     let ended = deploy::run(&context().0, &target, &NoDownloads, &NoVisits, &restoring(&app)).await;
     assert!(matches!(ended, Err(DeployError::Replaced(_))), "{ended:?}");
+    assert!(!target.place().calls.contains(&"rollback"));
+}
+
+/// Answers, and not as it should.
+struct Unwell;
+
+#[async_trait::async_trait]
+impl Visit for Unwell {
+    async fn visit(&self, _url: &str) -> Result<u16, String> {
+        Ok(500)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_that_was_live_already_is_left_though_its_check_fails() {
+    let (app, target) = (App::new("shop"), Memory::new());
+    let [_, second] = two_releases(&app, &target).await;
+    for restore in [true, false] {
+        let check = Some(Check { path: "/".to_owned(), status: None });
+        let request = Request { restore, check, ..request(&app) };
+        let (cx, recorder) = context();
+        let ended = deploy::run(&cx, &target, &NoDownloads, &Unwell, &request).await;
+        assert!(matches!(ended, Err(DeployError::CheckFailed(..))), "{ended:?}");
+        let told = |event: &Event| matches!(event, Event::Note { message } if message.contains("was live already"));
+        assert_eq!(recorder.events().iter().any(told), restore);
+    }
+    assert_eq!(running(&target), Some(second));
     assert!(!target.place().calls.contains(&"rollback"));
 }
 
