@@ -21,7 +21,7 @@ const MANIFEST_LIMIT: u64 = 1 << 20;
 /// Looks nowhere else: not in the directories above.
 pub fn find_manifest(from: &Path) -> Result<PathBuf, LoadError> {
     let metadata = fs::metadata(from).map_err(|error| {
-        let hint = "name a manifest, or a directory that holds one: `spin-deploy --from path/to/spin.toml`";
+        let hint = "name a manifest, or a directory that holds one: `--from path/to/spin.toml`";
         LoadError::about(from, cannot_open(&error), Some(hint.to_owned()))
     })?;
     if !metadata.is_dir() {
@@ -32,7 +32,7 @@ pub fn find_manifest(from: &Path) -> Result<PathBuf, LoadError> {
     match fs::metadata(&manifest) {
         Ok(metadata) => only_file(&manifest, &metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let hint = "change to the application's directory, or name it: `spin-deploy --from path/to/app`";
+            let hint = "change to the application's directory, or name it: `--from path/to/app`";
             let message = format!("the directory does not hold a `{MANIFEST_NAME}`");
             Err(LoadError::about(from, message, Some(hint.to_owned())))
         }

@@ -4,7 +4,7 @@ pub mod chain;
 mod foreign;
 mod secret;
 mod server;
-mod shell;
+pub mod shell;
 mod store;
 
 use jiff::{SignedDuration, Timestamp};

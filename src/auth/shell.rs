@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// A path as a shell takes it: in quotes where it has a space (`~/Library/Application Support`) or another character
 /// that a shell may understand.
-pub(super) fn shell_word(path: &Path) -> String {
+pub fn shell_word(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "/\\:._-+@".contains(c);
     match text.chars().all(plain) {

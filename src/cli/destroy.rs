@@ -69,7 +69,7 @@ fn confirm(
         return Err(Failure::new(ExitCode::Usage, message).hint("if it shall, say so: `--yes`"));
     };
     for change in doomed {
-        watch.report(Event::Note { message: change.to_string() });
+        watch.report(Event::Note { message: format!("this would {change}") });
     }
     asked(person, subject, args)
 }
@@ -78,11 +78,17 @@ fn asked(person: &dyn Prompt, subject: &Subject, args: &DestroyArgs) -> Result<(
     let what = if args.channel_only { "this channel of " } else { "" };
     let app = &subject.app;
     let question = format!("To remove {what}{app} from {}, type its name", subject.place());
-    match person.ask(&question, None)? == app.0 {
+    let answer = person.ask(&question, None).map_err(|error| Failure { live: untouched(), ..error.into() })?;
+    match answer == app.0 {
         true => Ok(()),
         false => Err(Failure::new(ExitCode::Cancelled, "that is not its name: nothing was removed")
             .hint("run the same command again, or say so beforehand: `--yes`")),
     }
+}
+
+/// What is live when nobody has answered.
+fn untouched() -> Option<String> {
+    Some("what was live before; nothing was removed".to_owned())
 }
 
 fn remove(subject: &Subject, removal: &dyn Removal, scope: Scope, watch: &Arc<Watch>) -> Result<Vec<Change>, Failure> {

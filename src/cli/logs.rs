@@ -9,7 +9,7 @@ use crate::event::{Event, LoggedLine, Reporter};
 use crate::settings::env::Environment;
 use crate::target::{Context, ErrorKind, LogBatch, LogFilters, LogLine, LogQuery, LogReader, LogStream, TargetError};
 
-use super::args::LogsArgs;
+use super::args::{Format, LogsArgs};
 use super::first_contact::Purpose;
 use super::machine::block_on;
 use super::signals::{self, Stop};
@@ -41,7 +41,16 @@ pub fn run(args: &LogsArgs, environment: &Environment, watch: &Arc<Watch>) -> Re
             true => telling.follow(reader, &cx).await,
         }
     })?;
+    if lines == 0 && is_silent(args) {
+        watch.report(Event::Note { message: "nothing was written yet".to_owned() });
+    }
     Ok(Event::LogsEnded { lines })
+}
+
+/// Whether nothing but an empty log explains that a person reads no line.
+fn is_silent(args: &LogsArgs) -> bool {
+    let narrowed = args.since.is_some() || args.component.is_some() || args.lines == Some(0);
+    !narrowed && !args.follow && args.app.place.output.format == Format::Human
 }
 
 /// What was told so far.

@@ -42,7 +42,7 @@ pub fn run(args: &PromoteArgs, environment: &Environment, watch: &Arc<Watch>) ->
         refuse_the_same(&from, &settings)?;
         let driver: &Driver = from.driver.value;
         refuse_other_format(driver, settings.driver.value, &from, &settings)?;
-        let app = app_name(&from, &args.file)?;
+        let app = app_name(&from, &args.file).map_err(with_own_option)?;
         let (target, _) = connect(driver, &from, &args.login, environment, watch)?;
         Ok(Source::Elsewhere(Box::new(Elsewhere { target, app })))
     };
@@ -65,6 +65,14 @@ fn source_settings(args: &PromoteArgs, environment: &Environment, watch: &Watch)
     flags.set(Key::Target, args.from.as_str(), Origin::Flag("--from"));
     let layers = [flags, environment.layer().without(OF_ONE_SERVER)];
     decide::settings_of(&layers, &args.file, watch)
+}
+
+/// Here `--from` is a target, and `--file` names the application.
+fn with_own_option(mut failure: Failure) -> Failure {
+    for hint in failure.problems.iter_mut().filter_map(|problem| problem.hint.as_mut()) {
+        *hint = hint.replace("`--from path", "`--file path");
+    }
+    failure
 }
 
 /// What is there already is not promoted.

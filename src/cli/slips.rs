@@ -16,7 +16,8 @@ const HIDDEN: &str = "(not shown)";
 pub fn explained(mut error: clap::Error) -> clap::Error {
     let Some(word) = word(&error).filter(|word| *word != HIDDEN) else { return error };
     let tip = if is_path(word) {
-        format!("to deploy the application there: `spin-deploy --from {}`", quoted(word))
+        let Some(tip) = tip_for_path(&error, word) else { return error };
+        tip
     } else if error.kind() == ErrorKind::ArgumentConflict {
         format!("options stand after the command: `spin-deploy {} [OPTIONS]`", quoted(word))
     } else {
@@ -26,6 +27,25 @@ pub fn explained(mut error: clap::Error) -> clap::Error {
     // A place that is called like a command nearly is a place.
     error.remove(ContextKind::SuggestedSubcommand);
     error
+}
+
+/// How the application at a path is named to the command that was typed; `None`: it takes none.
+fn tip_for_path(error: &clap::Error, path: &str) -> Option<String> {
+    let path = quoted(path);
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let cli = Cli::command();
+    let typed = usage.split_whitespace().find_map(|word| cli.find_subcommand(word));
+    let Some(command) = typed.filter(|command| command.get_name() != "deploy") else {
+        return Some(format!("to deploy the application there: `spin-deploy --from {path}`"));
+    };
+    let takes = |name| command.get_arguments().any(|option| option.get_long() == Some(name));
+    // Where both are there, `--from` is a target.
+    let example = match (takes("file"), takes("from")) {
+        (true, _) => format!("`spin-deploy {} --file {path}`", command.get_name()),
+        (false, true) => format!("`spin-deploy {} --from {path}`", command.get_name()),
+        (false, false) => return None,
+    };
+    Some(format!("the application there is named by an option: {example}"))
 }
 
 /// The same error without the value that was given to an option that takes none: to `--hippo-password-stdin` it is
@@ -99,6 +119,18 @@ mod tests {
             let expected = format!("to deploy the application there: `spin-deploy {tip}`");
             assert_eq!(hints(words)[0], expected, "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_path_is_for_the_command_that_was_typed() {
+        for (words, tip) in [
+            (&["plan", "./shop"][..], "spin-deploy plan --from ./shop"),
+            (&["status", "./shop"], "spin-deploy status --from ./shop"),
+            (&["promote", "--from", "staging", "./shop"], "spin-deploy promote --file ./shop"),
+        ] {
+            assert_eq!(hints(words)[0], format!("the application there is named by an option: `{tip}`"), "{words:?}");
+        }
+        assert_eq!(hints(&["serve", "./shop"]), ["read --help"]);
     }
 
     fn refusal(words: &[&str]) -> String {

@@ -18,11 +18,11 @@ fn nothing_else() {
     let fails = |path: &str| fixture.render(&find_manifest(&root.join(path)).unwrap_err());
     insta::assert_snapshot!(fails("nope"), @r"
     nope: does not exist
-      hint: name a manifest, or a directory that holds one: `spin-deploy --from path/to/spin.toml`
+      hint: name a manifest, or a directory that holds one: `--from path/to/spin.toml`
     ");
     insta::assert_snapshot!(fails("inner"), @r"
     inner: the directory does not hold a `spin.toml`
-      hint: change to the application's directory, or name it: `spin-deploy --from path/to/app`
+      hint: change to the application's directory, or name it: `--from path/to/app`
     ");
     insta::assert_snapshot!(fails("."), @"./spin.toml: is a directory, not a file");
     #[cfg(unix)]

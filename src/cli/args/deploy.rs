@@ -156,7 +156,7 @@ pub struct ReleasingArgs {
     #[arg(long, value_name = "ID|none", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub expect_release: Option<String>,
 
-    /// Put the previous release back when this one fails
+    /// Put the previous release back when this one, or its check, fails
     #[arg(long, conflicts_with = "no_wait", hide_short_help = true)]
     pub rollback_on_failure: bool,
 }

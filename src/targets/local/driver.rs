@@ -109,7 +109,7 @@ impl Local {
             Err(ControlError::NotRunning) => {
                 Ok((State { server: false, record: self.record(app).await?, serving: None }, None))
             }
-            Err(error) => Err(fault::of_question(error, format!("ask the server for {app}"))),
+            Err(error) => Err(fault::of_question(error, format!("ask the server for {app}"), &self.paths.data)),
         }
     }
 
@@ -118,7 +118,7 @@ impl Local {
         let info = match self.client.server().await {
             Ok(info) => info,
             Err(ControlError::NotRunning) => return self.start(cx).await,
-            Err(error) => return Err(fault::of_question(error, "ask the server who it is")),
+            Err(error) => return Err(fault::of_question(error, "ask the server who it is", &self.paths.data)),
         };
         if let Some(message) = other_version(&info) {
             cx.report(Event::Note { message });
@@ -132,7 +132,7 @@ impl Local {
         let Some(started) = cx.cancel.run_until_cancelled(start).await else {
             return Err(fault::cancelled("start a server"));
         };
-        let info = started.map_err(|error| fault::of_launch(error, "start a server"))?;
+        let info = started.map_err(|error| fault::of_launch(error, "start a server", &self.paths.data))?;
         let log = self.paths.server_log();
         cx.report(Event::Note { message: format!("started a server (process {}), log {}", info.pid, log.display()) });
         Ok(())
@@ -209,7 +209,7 @@ impl Target for Local {
         self.server(cx).await?;
         let order = MakeLive { document: document.to_owned(), version };
         let live = self.client.make_live(&app.0, &order).await;
-        let live = live.map_err(|error| fault::of_release(error, &operation))?;
+        let live = live.map_err(|error| fault::of_release(error, &operation, &self.paths.data))?;
         let live = answering(live, &operation)?;
         Ok(release(live.record.current(), Some(live.url.clone()), changes::changes(&before, &wish)))
     }

@@ -78,7 +78,7 @@ async fn look_at_server(paths: &Paths) -> (Finding, bool) {
             (finding, true)
         }
         Err(ControlError::NotRunning) => (skipped(SERVER, "there is none: one is started by a deploy"), false),
-        Err(error) => (refused(SERVER, fault::of_question(error, "ask the server who it is")), false),
+        Err(error) => (refused(SERVER, fault::of_question(error, "ask the server who it is", &paths.data)), false),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What failures mean to the pipeline.
 
+use std::path::Path;
+
 use reqwest::StatusCode;
 
 use super::client::ControlError;
@@ -8,6 +10,7 @@ use super::lock::LockError;
 use super::paths::PathsError;
 use super::server::ServeError;
 use super::store::StoreError;
+use crate::auth::shell::shell_word;
 use crate::package::PackageError;
 use crate::target::{ErrorKind, TargetError};
 
@@ -16,6 +19,11 @@ const DEPLOY_AGAIN: &str = "run the same command again: it stores what is missin
 /// What to do with a server of another version.
 const END_THE_OTHER: &str =
     "end it with the version that started it: `spin-deploy serve --stop`; then run the same command again";
+
+/// How a server is started for a data directory.
+pub fn serve(data: &Path) -> String {
+    format!("`spin-deploy serve --data-dir {}`", shell_word(data))
+}
 
 /// The user stopped the run.
 pub fn cancelled(operation: impl Into<String>) -> TargetError {
@@ -53,22 +61,23 @@ pub fn of_store(error: StoreError, operation: impl Into<String>) -> TargetError 
 }
 
 /// The server could not be asked, and nothing was to be changed.
-pub fn of_question(error: ControlError, operation: impl Into<String>) -> TargetError {
-    of_control(error, operation, ErrorKind::Interrupted)
+pub fn of_question(error: ControlError, operation: impl Into<String>, data: &Path) -> TargetError {
+    of_control(error, operation, data, ErrorKind::Interrupted)
 }
 
 /// The server was asked to change what is live.
-pub fn of_order(error: ControlError, operation: impl Into<String>) -> TargetError {
-    of_control(error, operation, ErrorKind::OutcomeUnknown)
+pub fn of_order(error: ControlError, operation: impl Into<String>, data: &Path) -> TargetError {
+    of_control(error, operation, data, ErrorKind::OutcomeUnknown)
 }
 
-fn of_control(error: ControlError, operation: impl Into<String>, lost: ErrorKind) -> TargetError {
+fn of_control(error: ControlError, operation: impl Into<String>, data: &Path, lost: ErrorKind) -> TargetError {
     let (kind, hint) = match &error {
-        ControlError::NotRunning => (ErrorKind::Unreachable, Some("start a server: `spin-deploy serve`")),
+        ControlError::NotRunning => (ErrorKind::Unreachable, Some(format!("start a server: {}", serve(data)))),
         ControlError::Foreign { .. } | ControlError::Socket { .. } => {
-            (ErrorKind::InvalidConfig, Some("choose a directory that nobody else can write to: --data-dir DIR"))
+            let hint = "choose a directory that nobody else can write to: --data-dir DIR";
+            (ErrorKind::InvalidConfig, Some(hint.to_owned()))
         }
-        ControlError::OtherVersion => (ErrorKind::Unreachable, Some(END_THE_OTHER)),
+        ControlError::OtherVersion => (ErrorKind::Unreachable, Some(END_THE_OTHER.to_owned())),
         ControlError::Lost(_) => (lost, None),
         ControlError::Refused { status, .. } => (of_status(*status), None),
     };
@@ -86,12 +95,12 @@ fn of_status(status: StatusCode) -> ErrorKind {
 }
 
 /// The server was asked to make a package live. One that lacks a blob of it lost it after it was stored.
-pub fn of_release(error: ControlError, operation: impl Into<String>) -> TargetError {
+pub fn of_release(error: ControlError, operation: impl Into<String>, data: &Path) -> TargetError {
     match error {
         ControlError::Refused { status: StatusCode::NOT_FOUND, .. } => {
             TargetError::new(ErrorKind::Conflict, operation).because(error).hint(DEPLOY_AGAIN)
         }
-        error => of_order(error, operation),
+        error => of_order(error, operation, data),
     }
 }
 
@@ -107,9 +116,9 @@ pub fn of_serve(error: ServeError, operation: impl Into<String>) -> TargetError 
 }
 
 /// No server could be started.
-pub fn of_launch(error: LaunchError, operation: impl Into<String>) -> TargetError {
+pub fn of_launch(error: LaunchError, operation: impl Into<String>, data: &Path) -> TargetError {
     match error {
-        LaunchError::Control(error) => of_question(error, operation),
+        LaunchError::Control(error) => of_question(error, operation, data),
         LaunchError::Paths(error) => of_paths(error, operation),
         error @ LaunchError::Elsewhere { .. } => TargetError::new(ErrorKind::Unreachable, operation)
             .because(error)
@@ -117,6 +126,6 @@ pub fn of_launch(error: LaunchError, operation: impl Into<String>) -> TargetErro
         error @ LaunchError::Silent { .. } => TargetError::new(ErrorKind::Interrupted, operation).because(error),
         error => TargetError::new(ErrorKind::Unreachable, operation)
             .because(error)
-            .hint("look at what it says in the foreground: `spin-deploy serve`"),
+            .hint(format!("look at what it says in the foreground: {}", serve(data))),
     }
 }

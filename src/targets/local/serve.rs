@@ -53,7 +53,7 @@ fn engine(code_cache: &Path, concurrent: u32) -> Result<Arc<dyn Engine>, EngineE
 pub async fn stop(config: &Config, cancel: &CancellationToken) -> Result<Option<u32>, TargetError> {
     let paths = config.paths();
     let client = Client::new(&paths.socket);
-    let failed = |error| fault::of_question(error, "stop the server");
+    let failed = |error| fault::of_question(error, "stop the server", &paths.data);
     let pid = match client.server().await {
         Ok(info) => info.pid,
         Err(ControlError::NotRunning) => return nobody_answers(&paths),

@@ -42,7 +42,7 @@ impl History for Local {
         };
         self.server(cx).await?;
         let live = self.client.roll_back(&app.0, wanted.id).await;
-        let live = answering(live.map_err(|error| fault::of_order(error, &operation))?, &operation)?;
+        let live = answering(live.map_err(|error| fault::of_order(error, &operation, &self.paths.data))?, &operation)?;
         let wish = Wish { app: app.0.clone(), version: wanted.version.clone(), document: wanted.document.clone() };
         Ok(release(live.record.current(), Some(live.url.clone()), rolled_back(&before, &wish, wanted.id)))
     }

@@ -34,13 +34,15 @@ impl Removal for Local {
             let unanswered = match self.client.remove(&app.0).await {
                 Ok(()) => return Ok(removed(&record)),
                 Err(error @ ControlError::NotRunning) => error,
-                Err(error) => return Err(fault::of_order(error, operation)),
+                Err(error) => return Err(fault::of_order(error, operation, &self.paths.data)),
             };
             if self.forget(app, &operation).await?.is_some() {
                 return Ok(removed(&record));
             }
             // One holds the data directory that does not answer: it is starting, or ending.
-            let Some(delay) = delays.next() else { return Err(fault::of_order(unanswered, operation)) };
+            let Some(delay) = delays.next() else {
+                return Err(fault::of_order(unanswered, operation, &self.paths.data));
+            };
             if cx.cancel.run_until_cancelled((self.sleep)(delay)).await.is_none() {
                 return Err(fault::cancelled(operation));
             }

@@ -16,13 +16,13 @@ impl Local {
             Err(ControlError::NotRunning) => Ok(match self.record(app).await? {
                 None => absent(),
                 Some(record) => Status {
-                    detail: Some("no server is running; start it: `spin-deploy serve`".to_owned()),
+                    detail: Some(format!("no server is running; start it: {}", fault::serve(&self.paths.data))),
                     layer: Some(FailingLayer::Connection),
                     release: Some(release(record.current(), None, Vec::new())),
                     ..Status::new(Phase::Pending)
                 },
             }),
-            Err(error) => Err(fault::of_question(error, format!("ask the server for {app}"))),
+            Err(error) => Err(fault::of_question(error, format!("ask the server for {app}"), &self.paths.data)),
         }
     }
 

@@ -180,7 +180,8 @@ async fn a_server_that_cannot_be_started_is_quoted() {
     let error = target(&place).release(&cx, &shop(), &artifact()).await.unwrap_err();
     assert_eq!((error.kind, error.operation.as_str()), (ErrorKind::Unreachable, "start a server"));
     assert_eq!(error.source.unwrap().to_string(), "it ended (exit status: 5) and said: cannot listen");
-    assert_eq!(error.hints, ["look at what it says in the foreground: `spin-deploy serve`"]);
+    let serve = format!("`spin-deploy serve --data-dir {}`", target(&place).paths.data.display());
+    assert_eq!(error.hints, [format!("look at what it says in the foreground: {serve}")]);
 }
 
 #[tokio::test]
@@ -238,7 +239,8 @@ async fn without_a_server_what_is_recorded_is_pending_and_all_else_absent() {
     recorded(&place);
     let status = look().await;
     assert_eq!(status.phase, Phase::Pending);
-    assert_eq!(status.detail.unwrap(), "no server is running; start it: `spin-deploy serve`");
+    let serve = format!("`spin-deploy serve --data-dir {}`", target(&place).paths.data.display());
+    assert_eq!(status.detail.unwrap(), format!("no server is running; start it: {serve}"));
 }
 
 #[tokio::test]
