@@ -61,3 +61,23 @@ fn failure(error: DeployError, wish: &Return) -> Failure {
     }
     failure
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::AppName;
+
+    #[test]
+    fn nobody_is_told_to_go_back_once_more() {
+        let told = |step, to: Option<&str>| {
+            let app = AppName("shop".to_owned());
+            let to = to.map(|id| ReleaseId(id.to_owned()));
+            let wish = Return { app, to, expect: None, timeout: None, check: None };
+            failure(DeployError::Cancelled { step, live: None }, &wish).hints
+        };
+        let again = ["run the same command again: it converges"];
+        assert_eq!(told(Step::Wait, None), ["wait on: `spin-deploy wait`, with the options of this target"]);
+        assert_eq!(told(Step::Wait, Some("3")), again);
+        assert_eq!(told(Step::Rollback, None), again, "it is as before");
+    }
+}

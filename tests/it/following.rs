@@ -64,6 +64,17 @@ async fn a_log_is_narrowed_by_what_this_machine_knows_of_a_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_empty_log_is_explained_to_people() {
+    let (scene, app) = (Machines::set(), App::new("shop"));
+    scene.program(app.path()).args(&["-t", "here"]).run().await.expect(0);
+    let note = "note: nothing was written yet\n";
+    for (more, told) in [(&[][..], note), (&["--since", "1h"], ""), (&["-q"], ""), (&["--format", "json"], "")] {
+        let output = scene.program(app.path()).args(&["logs", "-t", "here"]).args(more).run().await.expect(0);
+        assert_eq!(output.stderr, told, "{more:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_hippo_does_not_know_of_a_line_is_refused() {
     let (scene, app) = (Hippos::set().await, App::new("shop"));
     scene.program(app.path()).args(&["-t", "here"]).run().await.expect(0);
