@@ -256,7 +256,11 @@ fn an_address_with_a_password_is_not_shown() {
 fn machines_get_exactly_one_record_of_a_failure() {
     let table: &[(&[&str], i32, &str)] = &[
         (&["--format", "json", "--bogus"], 2, "unexpected argument '--bogus' found"),
-        (&["--variable", "x", "--format=json"], 2, "could not use a --variable: it is not NAME=VALUE"),
+        (
+            &["--variable", "x", "--format=json"],
+            2,
+            "could not use a --variable: it is not NAME=VALUE, with a name in lower case",
+        ),
         (
             &["whoami", "--format=json", "--hippo-username", "a"],
             4,

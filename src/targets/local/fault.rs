@@ -20,6 +20,9 @@ const DEPLOY_AGAIN: &str = "run the same command again: it stores what is missin
 const END_THE_OTHER: &str =
     "end it with the version that started it: `spin-deploy serve --stop`; then run the same command again";
 
+/// What to do about a package that the engine cannot run.
+const CORRECT: &str = "correct the component, and run the same command again: what was live before is live still";
+
 /// How a server is started for a data directory.
 pub fn serve(data: &Path) -> String {
     format!("`spin-deploy serve --data-dir {}`", shell_word(data))
@@ -99,6 +102,9 @@ pub fn of_release(error: ControlError, operation: impl Into<String>, data: &Path
     match error {
         ControlError::Refused { status: StatusCode::NOT_FOUND, .. } => {
             TargetError::new(ErrorKind::Conflict, operation).because(error).hint(DEPLOY_AGAIN)
+        }
+        ControlError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, .. } => {
+            TargetError::new(ErrorKind::Rejected, operation).because(error).hint(CORRECT)
         }
         error => of_order(error, operation, data),
     }

@@ -76,6 +76,7 @@ async fn a_release_that_cannot_run_leaves_the_old_one_alone() {
     let output = machine.try_to_deploy(&app).await;
     assert_eq!(output.code, Some(7), "{}", output.stderr);
     assert!(output.stderr.contains("component `web` cannot be run"), "{}", output.stderr);
+    assert!(output.stderr.contains("try: correct the component"), "{}", output.stderr);
     assert_eq!(machine.get(&url).await.expect(200), "hello\n");
     assert_eq!(machine.record("shop")["current"], 1);
 }
