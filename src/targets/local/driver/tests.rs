@@ -162,7 +162,11 @@ async fn what_goes_wrong_with_a_release_has_its_kind_and_its_remedy() {
             ErrorKind::Conflict,
             "run the same command again: it stores what is missing",
         ),
-        (|line| refusing(line, StatusCode::UNPROCESSABLE_ENTITY), ErrorKind::Rejected, ""),
+        (
+            |line| refusing(line, StatusCode::UNPROCESSABLE_ENTITY),
+            ErrorKind::Rejected,
+            "correct the component, and run the same command again: what was live before is live still",
+        ),
         (|line| refusing(line, StatusCode::INTERNAL_SERVER_ERROR), ErrorKind::Interrupted, ""),
         (|line| if line.starts_with("PUT") { None } else { good(line) }, ErrorKind::OutcomeUnknown, ""),
     ];
