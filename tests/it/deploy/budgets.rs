@@ -114,6 +114,9 @@ async fn memory_stays_small_whatever_the_size_of_a_file() {
     assert!((1..=MEMORY).contains(&peak), "{peak} KiB resident");
 }
 
+/// The budget is that of the program which people install; what tests run is not optimised, and takes some times as long.
+const HELP: Duration = Duration::from_millis(if cfg!(debug_assertions) { 40 } else { 10 });
+
 #[test]
 fn help_is_there_at_once() {
     let best = (0..50).map(|_| {
@@ -125,5 +128,5 @@ fn help_is_there_at_once() {
     // The best of many: other tests keep the machine busy.
     let best = best.min().expect("it ran");
     println!("help after {best:?}");
-    assert!(best <= Duration::from_millis(10), "{best:?}");
+    assert!(best <= HELP, "{best:?}");
 }
