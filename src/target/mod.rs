@@ -25,7 +25,7 @@ pub use model::{
     ReleaseId, Released, Status, TargetInfo,
 };
 pub use removal::{Removal, Scope};
-pub use retrieval::Retrieval;
+pub use retrieval::{MAKE_ANEW, Retrieval};
 
 use crate::event::Uploaded;
 use crate::package::Package;

@@ -5,6 +5,9 @@ use std::path::Path;
 use super::{AppName, Context, ReleaseId, TargetError};
 use crate::package::Package;
 
+/// What to do where the package of a release is gone.
+pub const MAKE_ANEW: &str = "deploy it from its sources, or from a package on disk: `spin-deploy --package PATH`";
+
 /// Hands out the packages that were published.
 #[async_trait::async_trait]
 pub trait Retrieval: Send + Sync {

@@ -9,10 +9,7 @@ use super::fault;
 use super::history::package_of;
 use crate::package::Package;
 use crate::registry::bindle::RegistryError;
-use crate::target::{AppName, Context, ErrorKind, ReleaseId, Retrieval, TargetError};
-
-/// What to do where the package of a release is gone.
-const MAKE_ANEW: &str = "deploy it from its sources, or from a package on disk: `spin-deploy --package PATH`";
+use crate::target::{AppName, Context, ErrorKind, MAKE_ANEW, ReleaseId, Retrieval, TargetError};
 
 /// What is not in the registry any more is told with what to do instead.
 fn gone(error: TargetError) -> TargetError {

@@ -6,11 +6,8 @@ use anyhow::anyhow;
 
 use super::{Local, unknown};
 use crate::package::{Package, reopen_directory};
-use crate::target::{AppName, Context, ErrorKind, ReleaseId, Retrieval, TargetError};
+use crate::target::{AppName, Context, ErrorKind, MAKE_ANEW, ReleaseId, Retrieval, TargetError};
 use crate::targets::local::store::StoreError;
-
-/// What to do where the package of a release is gone.
-const MAKE_ANEW: &str = "deploy it from its sources, or from a package on disk: `spin-deploy --package PATH`";
 
 #[async_trait::async_trait]
 impl Retrieval for Local {
